@@ -1,0 +1,59 @@
+"""Daily KPIs: definitions, roll-ups, a gate and reports.
+
+The public names are loaded when they are first used, so that importing the package stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kpi_lib import catalogue
+    from kpi_lib.compute import dashboard, rollup, unpivot
+    from kpi_lib.reporting.display import (
+        cards,
+        chart,
+        complete,
+        definition,
+        headline,
+        notes,
+        report,
+        table,
+    )
+    from kpi_lib.warehouse import connect
+
+__version__ = "0.1.0"
+_HOMES = {
+    "unpivot": "kpi_lib.compute",
+    "rollup": "kpi_lib.compute",
+    "dashboard": "kpi_lib.compute",
+    "connect": "kpi_lib.warehouse",
+    **dict.fromkeys(
+        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "table"),
+        "kpi_lib.reporting.display",
+    ),
+}
+__all__ = [
+    "cards",
+    "catalogue",
+    "chart",
+    "complete",
+    "connect",
+    "dashboard",
+    "definition",
+    "headline",
+    "notes",
+    "report",
+    "rollup",
+    "table",
+    "unpivot",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "catalogue":
+        return importlib.import_module("kpi_lib.catalogue")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kpi_lib' has no attribute '{name}'")

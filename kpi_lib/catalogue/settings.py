@@ -1,0 +1,160 @@
+"""``kpi.toml``: what an operator changes, read into frozen models."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kpi_lib.errors import DefinitionError, did_you_mean
+
+FILE = "kpi.toml"
+SHIPPED_DOMAINS = Path(__file__).resolve().parent.parent / "domains"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Profile(_Model):
+    """A warehouse: DuckDB's file, or a BigQuery project."""
+
+    kind: Literal["duckdb", "bigquery"] = "duckdb"
+    path: Path = Path("data/warehouse.duckdb")
+    layers: dict[str, str] = Field(default_factory=dict)
+
+
+class Site(_Model):
+    """The published site."""
+
+    title: str = "KPI report"
+    stale_after_hours: float = Field(default=25, gt=0)
+
+
+class Retention(_Model):
+    """How many published releases and run folders are kept."""
+
+    releases: int = Field(default=3, ge=1)
+    runs: int = Field(default=60, ge=1)
+
+
+class NotebookLimits(_Model):
+    """Seconds and memory that one notebook may take, and how many run at once."""
+
+    workers: int = Field(default=2, ge=1, le=32)
+    start_seconds: float = Field(default=30, gt=0)
+    cell_seconds: float = Field(default=60, gt=0)
+    total_seconds: float = Field(default=180, gt=0)
+    memory_mb: int = Field(default=2048, ge=256)
+
+
+class Settings(_Model):
+    """The whole of ``kpi.toml``; ``root`` is the folder it lies in."""
+
+    root: Path
+    default_profile: str = "local"
+    domains: tuple[str, ...] = ("winery",)
+    domain_folders: tuple[Path, ...] = ()
+    landing: Path = Path("data/landing")
+    output: Path = Path("build")
+    time_zone: str = "America/Los_Angeles"
+    site: Site = Site()
+    retention: Retention = Retention()
+    notebooks: NotebookLimits = NotebookLimits()
+    profiles: dict[str, Profile] = Field(default_factory=lambda: {"local": Profile()})
+
+    def profile(self, name: str | None = None) -> Profile:
+        """Return the named profile, or the default one."""
+        wanted = name or self.default_profile
+        if wanted not in self.profiles:
+            raise DefinitionError(
+                f"There is no profile '{wanted}'.",
+                where=str(self.root / FILE),
+                remedy=did_you_mean(wanted, self.profiles),
+            )
+        return self.profiles[wanted]
+
+    def domain_folder(self, name: str) -> Path:
+        """Return the folder of a domain: the user's own folders first, then the shipped ones."""
+        for parent in (*self.domain_folders, SHIPPED_DOMAINS):
+            if (parent / name / "domain.toml").is_file():
+                return parent / name
+        known = [
+            path.parent.name
+            for parent in (*self.domain_folders, SHIPPED_DOMAINS)
+            for path in parent.glob("*/domain.toml")
+        ]
+        raise DefinitionError(f"There is no domain '{name}'.", remedy=did_you_mean(name, known))
+
+
+def find_root(start: Path | None = None) -> Path | None:
+    """Return the nearest folder at or above ``start`` (default: here) that holds ``kpi.toml``."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    return None
+
+
+def load_settings(path: Path | str | None = None) -> Settings:
+    """Read ``kpi.toml``.
+
+    Parameters
+    ----------
+    path
+        The file; by default ``$KPI_TOML``, else the nearest ``kpi.toml`` at or above the current folder.
+
+    Returns
+    -------
+    Settings
+        With every path made absolute.
+
+    Raises
+    ------
+    DefinitionError
+        When it is missing, is not TOML, or holds an unknown or wrong value.
+    """
+    file = _locate(path)
+    try:
+        data: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"This is not valid TOML: {error}.", where=str(file)) from error
+    root = file.parent
+    try:
+        settings = Settings(root=root, **data)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise DefinitionError("; ".join(lines), where=str(file), issues=lines) from error
+    except TypeError as error:
+        raise DefinitionError(f"'root' cannot be set here: {error}.", where=str(file)) from error
+    return settings.model_copy(
+        update={
+            "landing": root / settings.landing,
+            "output": root / settings.output,
+            "domain_folders": tuple(root / folder for folder in settings.domain_folders),
+            "profiles": {
+                name: profile.model_copy(update={"path": root / profile.path})
+                for name, profile in settings.profiles.items()
+            },
+        }
+    )
+
+
+def _locate(path: Path | str | None) -> Path:
+    named = path or os.environ.get("KPI_TOML")
+    if named:
+        file = Path(named).resolve()
+        if not file.is_file():
+            raise DefinitionError("The settings file does not exist.", where=str(file))
+        return file
+    root = find_root()
+    if root is None:
+        raise DefinitionError(
+            f"No {FILE} was found here or in a folder above.",
+            where=str(Path.cwd()),
+            remedy="Change into the project's folder, or name the file with --settings.",
+        )
+    return root / FILE

@@ -1,0 +1,296 @@
+"""The roll-up itself: dense arrays of as-of dates × series for every window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.compute import reasons
+from kpi_lib.compute.arguments import (
+    AsOf,
+    Loaded,
+    resolve_as_of,
+    resolve_comparisons,
+    resolve_windows,
+)
+from kpi_lib.compute.cube import Cube, cube
+from kpi_lib.compute.grid import read_days
+from kpi_lib.compute.presence import SpanDays, blocks
+from kpi_lib.compute.reasons import Codes
+from kpi_lib.compute.sums import Floats
+from kpi_lib.errors import UsageError
+from kpi_lib.periods import Comparison, Window, prior_bounds, window_bounds
+from kpi_lib.periods.calendars import Days, Ints
+
+Bools = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int32]
+# Rows are worked through in blocks that stay in the processor's cache.
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a window: the value, or what it is compared with; arrays are ``(as-of dates, series)``.
+
+    Parameters
+    ----------
+    start, end
+        First and last day per as-of date; NaT where there is no span.
+    value
+        NaN where there is none.
+    pattern_codes, pattern_missing, of_series
+        Reasons and missing days per pattern of presence, and the pattern of each series.
+    ratio
+        Which series are ratios.
+    """
+
+    start: Days
+    end: Days
+    value: Floats
+    pattern_codes: Codes
+    pattern_missing: Counts
+    of_series: npt.NDArray[np.intp]
+    ratio: Bools
+
+    @property
+    def missing(self) -> Counts:
+        """Days of the span that are active but not there (for a stock: how old the value is)."""
+        return self._spread(self.pattern_missing)
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Reason codes, by position in :data:`kpi_lib.compute.reasons.REASONS`."""
+        codes = self._spread(self.pattern_codes)
+        for place in np.flatnonzero(self.ratio):
+            column = codes[:, place]
+            column[np.isnan(self.value[:, place]) & (column <= reasons.PARTIAL)] = reasons.ZERO_DENOMINATOR
+        return codes
+
+    def _spread(self, per_pattern: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if per_pattern.shape[1] == 1:
+            # Nearly all rows are 0, which costs nothing to write into fresh zeros.
+            spread = np.zeros((len(per_pattern), len(self.of_series)), per_pattern.dtype)
+            rows = np.flatnonzero(per_pattern)
+            spread[rows] = per_pattern[rows]
+            return spread
+        return per_pattern.take(self.of_series, axis=1)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A window's counterpart and what follows from it."""
+
+    prior: Side
+    delta: Floats
+    delta_pct: Floats
+    delta_codes: Codes
+
+
+@dataclass(frozen=True)
+class WideWindow:
+    """One window: its value and its counterparts by comparison name."""
+
+    name: str
+    current: Side
+    priors: dict[str, Side]
+    money: Bools
+
+    def compare(self, comparison: str) -> Compared:
+        """Return delta, relative delta and the reason why one of them is not there."""
+        prior = self.priors[comparison]
+        codes = np.where(self.current.codes == reasons.OK, prior.codes, self.current.codes)
+        whole = codes == reasons.OK
+        with np.errstate(over="ignore"):
+            delta = np.where(whole, self.current.value - prior.value, np.nan)
+        cents = np.flatnonzero(self.money)
+        if len(cents):
+            # The difference of two amounts of money is money: no binary crumbs.
+            delta[:, cents] = np.rint(delta[:, cents] * 100.0) / 100.0
+        codes[whole & (prior.value == 0.0)] = reasons.ZERO_BASE
+        codes[whole & (prior.value < 0.0)] = reasons.NEGATIVE_BASE
+        with np.errstate(over="ignore"):
+            pct = np.divide(delta, prior.value, out=np.full_like(delta, np.nan), where=codes == reasons.OK)
+        pct[np.isinf(pct)] = np.nan
+        return Compared(prior, delta, pct, codes)
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Roll-ups as arrays of ``(as-of dates, series)``.
+
+    Parameters
+    ----------
+    as_of
+        As-of dates, ascending.
+    kpi_id, entity_id
+        Of each series, ascending by both.
+    windows
+        By name, in the order asked for.
+    comparisons
+        Names, in the order asked for.
+    """
+
+    as_of: Days
+    kpi_id: Ints
+    entity_id: Ints
+    windows: dict[str, WideWindow]
+    comparisons: tuple[str, ...]
+
+
+def rollup_wide(
+    facts: pd.DataFrame | Cube,
+    catalogue: Catalogue | str | Path | None = None,
+    as_of: AsOf = None,
+    windows: Iterable[str | Window] | None = None,
+    comparisons: Iterable[str | Comparison] | None = None,
+    events: pd.DataFrame | None = None,
+    loaded: Loaded | None = None,
+) -> Wide:
+    """Roll facts up into arrays, the light form of :func:`kpi_lib.compute.rollup`.
+
+    Parameters
+    ----------
+    facts
+        A frame of ``fact_kpi_daily``, or a :class:`~kpi_lib.compute.cube.Cube` made from one.
+    catalogue
+        A domain's name, a path, or a catalogue; a cube brings its own.
+    as_of
+        A date, an ISO string, a list, a ``(start, end)`` pair, or None for every date of the facts.
+    windows, comparisons
+        Names or definitions; None means the catalogue's.
+    events
+        Needed when a KPI is a distinct count.
+    loaded
+        First and last loaded day; None means the days of the facts.
+
+    Raises
+    ------
+    FrameError, UsageError, DefinitionError
+        As :func:`~kpi_lib.compute.cube.cube` does, and for unknown windows, comparisons or dates.
+    """
+    if isinstance(facts, Cube):
+        if events is not None or loaded is not None:
+            raise UsageError("events and loaded belong to the cube.", remedy="Pass them to cube(…).")
+        ready = facts
+    elif catalogue is None:
+        raise UsageError("rollup needs the catalogue.", remedy="Pass a domain's name, a path or a Catalogue.")
+    else:
+        ready = cube(facts, catalogue, events, loaded)
+    return _roll(
+        ready,
+        resolve_as_of(as_of, ready.dates),
+        resolve_windows(windows, ready.catalogue),
+        resolve_comparisons(comparisons, ready.catalogue),
+    )
+
+
+def rollup_blocks(
+    facts: pd.DataFrame | Iterable[pd.DataFrame],
+    catalogue: Catalogue | str | Path,
+    as_of: AsOf = None,
+    windows: Iterable[str | Window] | None = None,
+    comparisons: Iterable[str | Comparison] | None = None,
+    events: pd.DataFrame | None = None,
+    loaded: Loaded | None = None,
+    *,
+    series: int = 500,
+) -> Iterator[Wide]:
+    """Roll facts up block by block of series, so that memory holds one block at a time.
+
+    Parameters
+    ----------
+    facts
+        A frame, or an iterable of frames that each hold whole series.
+    catalogue, as_of, windows, comparisons, events, loaded
+        As for :func:`rollup_wide`. With several frames and no ``as_of``, each block has its own dates.
+    series
+        Series per block, when one frame is given.
+
+    Yields
+    ------
+    Wide
+        The same numbers as :func:`rollup_wide` has for these series.
+    """
+    if series < 1:
+        raise UsageError(f"series = {series} cannot be.", remedy="Use a whole number from 1 on.")
+    windows = None if windows is None else tuple(windows)
+    comparisons = None if comparisons is None else tuple(comparisons)
+    if isinstance(facts, pd.DataFrame):
+        if as_of is None and len(facts):
+            as_of = list(np.unique(read_days(facts, "date_key", "facts")))
+        facts = _blocks(facts, series)
+    for block in facts:
+        yield rollup_wide(block, catalogue, as_of, windows, comparisons, events, loaded)
+
+
+def _blocks(facts: pd.DataFrame, series: int) -> Iterator[pd.DataFrame]:
+    pair = facts.groupby(["kpi_id", "entity_id"], sort=True).ngroup().to_numpy()
+    for first in range(0, int(pair.max(initial=-1)) + 1, series):
+        yield facts[(pair >= first) & (pair < first + series)]
+
+
+def _roll(ready: Cube, as_of: Days, windows: Sequence[Window], comparisons: Sequence[Comparison]) -> Wide:
+    calendar = ready.catalogue.calendar
+    sides: dict[tuple[str, str], tuple[Days, Days, Bools, bool]] = {}
+    for window in windows:
+        start, end = window_bounds(as_of, window, calendar)
+        sides[window.name, ""] = start, end, np.isnat(start), False
+        for comparison in comparisons:
+            bounds = prior_bounds(as_of, window, comparison, calendar)
+            sides[window.name, comparison.name] = *bounds, np.isnat(start), True
+    cells = len(as_of) * len(ready.kpi_id)
+    if cells < _BLOCK:
+        made = {key: _side(ready, *spans) for key, spans in sides.items()}
+    else:
+        # NumPy lets go of the interpreter lock, so two sides are worked out at once.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            made = dict(zip(sides, pool.map(lambda spans: _side(ready, *spans), sides.values()), strict=True))
+    rolled = {
+        window.name: WideWindow(
+            window.name,
+            made[window.name, ""],
+            {item.name: made[window.name, item.name] for item in comparisons},
+            ready.money,
+        )
+        for window in windows
+    }
+    return Wide(as_of, ready.kpi_id, ready.entity_id, rolled, tuple(item.name for item in comparisons))
+
+
+def _side(ready: Cube, start: Days, end: Days, not_started: Bools, prior: bool) -> Side:
+    nowhere = np.isnat(start)
+    absent = np.where(nowhere, np.uint8(reasons.NO_COUNTERPART), np.uint8(reasons.OK))
+    absent[not_started] = reasons.NOT_STARTED
+    spans = SpanDays(
+        np.where(nowhere, 0, (start - ready.first_day).astype(np.int64)),
+        np.where(nowhere, -1, (end - ready.first_day).astype(np.int64)),
+        absent,
+    )
+    verdict = ready.presence.judge_all(spans, prior=prior)
+    of_series = ready.presence.of_series
+    value = np.empty((len(start), len(ready.kpi_id)))
+    for rows in blocks(*value.shape, _BLOCK):
+        part = spans.rows(rows)
+        for group in ready.groups:
+            group.write(part, value[rows])
+        _blank(value[rows], verdict.empty[rows], of_series)
+    return Side(start, end, value, verdict.codes, verdict.missing, of_series, ready.ratio)
+
+
+def _blank(block: Floats, empty: Bools, of_series: npt.NDArray[np.intp]) -> None:
+    rows = np.flatnonzero(empty.any(axis=1))
+    if len(rows) and empty.shape[1] == 1:
+        block[rows] = np.nan
+    elif len(rows):
+        part = block[rows]
+        part[empty[rows].take(of_series, axis=1)] = np.nan
+        block[rows] = part

@@ -1,0 +1,1 @@
+"""The winery: definitions, SQL models and the generator of its sample sources."""

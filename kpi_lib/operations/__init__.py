@@ -1,0 +1,1 @@
+"""Run record, lock, release and progress: a night that can be trusted."""

@@ -1,0 +1,1 @@
+"""The use cases; the only package that joins the rooms."""

@@ -1,0 +1,263 @@
+"""Sources → marts → facts → roll-ups, into a staging warehouse."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from kpi_lib import periods
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.compute import dashboard_from_facts, unpivot
+from kpi_lib.compute.refresh import dates_to_refresh, first_difference
+from kpi_lib.errors import DataError, UsageError
+from kpi_lib.frames import FACTS
+from kpi_lib.operations.run import Run
+from kpi_lib.warehouse import DuckDBWarehouse, load_sources
+from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
+from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
+
+SCHEMA_VERSION = 1
+DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
+
+
+@dataclass(frozen=True)
+class Span:
+    """The business dates of a build: what is loaded, and the as-of date."""
+
+    first_day: dt.date
+    last_day: dt.date
+    as_of: dt.date
+    watermark: dt.date
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build made: its dates, the roll-up dates computed, and why."""
+
+    span: Span
+    loads: pd.DataFrame
+    refreshed: int
+    cause: str
+
+
+def build_domain(
+    warehouse: DuckDBWarehouse,
+    catalogue: Catalogue,
+    landing: Path,
+    run: Run,
+    *,
+    as_of: dt.date | None = None,
+    keep_until: dt.date | None = None,
+    full: bool = False,
+    last_days: int = 1,
+    backfill: tuple[dt.date, dt.date] | None = None,
+) -> Built:
+    """Build every table of a domain.
+
+    Parameters
+    ----------
+    warehouse
+        The staging warehouse, open for writing.
+    catalogue
+        The domain's definitions.
+    landing
+        The folder of the domain's landing files.
+    run
+        Records the steps.
+    as_of
+        The as-of date; by default the watermark.
+    keep_until
+        The newest as-of date already published: an older ``as_of`` never shortens the tables.
+    full
+        Compute every as-of date again.
+    last_days
+        How many of the newest as-of dates are computed in any case.
+    backfill
+        A first and a last as-of date to compute again.
+    """
+    domain = catalogue.domain
+    with run.step("extract", domain) as step:
+        loads = load_sources(warehouse, catalogue, landing)
+        step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
+    span = resolve_span(catalogue, loads, as_of, keep_until)
+    with run.step("marts", domain) as step:
+        step.rows = build_marts(warehouse, catalogue, span)
+    with run.step("facts", domain) as step:
+        facts = make_facts(warehouse, catalogue)
+        changed = _changed_from(warehouse, facts)
+        step.rows = {FACTS_TABLE: warehouse.replace(FACTS_TABLE, facts)}
+    with run.step("roll-ups", domain) as step:
+        refreshed, cause = roll_up(
+            warehouse, catalogue, facts, span,
+            changed_from=changed, full=full, last_days=last_days, backfill=backfill,
+        )  # fmt: skip
+        step.rows = {DASHBOARD_TABLE: refreshed}
+        step.note = cause
+    return Built(span, loads, refreshed, cause)
+
+
+def resolve_span(
+    catalogue: Catalogue, loads: pd.DataFrame, as_of: dt.date | None, keep_until: dt.date | None = None
+) -> Span:
+    """Return the dates of a build, refusing an as-of date that the data does not reach."""
+    required = {source.name for source in catalogue.sources if source.required}
+    ranges = loads[loads["source"].isin(required)]
+    first_day = pd.Timestamp(ranges["loaded_from"].min()).date()
+    watermark = pd.Timestamp(ranges["complete_through"].min()).date()
+    if watermark < first_day:
+        raise DataError(
+            f"The sources have no day in common: complete through {watermark}, loaded from {first_day}.",
+            where=f"landing files of '{catalogue.domain}'",
+            remedy="Look at loaded_from and complete_through in manifest.json.",
+        )
+    wanted = as_of or watermark
+    if not first_day <= wanted <= watermark:
+        late = ranges[pd.to_datetime(ranges["complete_through"]) < pd.Timestamp(wanted)]["source"]
+        side = "before the data begins" if wanted < first_day else "after the watermark"
+        behind = ", ".join(late)
+        raise UsageError(
+            f"The as-of date {wanted} is {side}.",
+            where=catalogue.domain,
+            remedy=f"Choose a date from {first_day} to {watermark}."
+            + (f" Complete only through an earlier day: {behind}." if behind else ""),
+        )
+    last_day = max(wanted, min(keep_until or wanted, watermark))
+    return Span(first_day, last_day, wanted, watermark)
+
+
+def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
+    """Build the dimensions and every model of the domain; return the row counts."""
+    rows = {
+        "kpi.dim_kpi": warehouse.replace("kpi.dim_kpi", dim_kpi(catalogue)),
+        "kpi.dim_entity": warehouse.replace("kpi.dim_entity", dim_entity(catalogue)),
+        "mart.dim_date": warehouse.replace("mart.dim_date", periods.dim_date(catalogue.calendar, *DIM_DATE)),
+    }
+    params = {
+        "time_zone": catalogue.calendar.time_zone,
+        "first_day": span.first_day,
+        "last_day": span.last_day,
+        "as_of": span.as_of,
+    }
+    for model in catalogue.models:
+        sql = (catalogue.folder / "sql" / model.sql).read_text(encoding="utf-8")
+        rows[model.table] = warehouse.build(model.table, sql, params)
+    versions = pd.DataFrame({"table_name": [*rows, FACTS_TABLE, DASHBOARD_TABLE], "version": SCHEMA_VERSION})
+    warehouse.replace("kpi.schema_version", versions)
+    return rows
+
+
+def make_facts(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> pd.DataFrame:
+    """Read the wide mart and return it as the checked, ordered ``fact_kpi_daily`` frame."""
+    wide = warehouse.query(f"SELECT * FROM {catalogue.mart} ORDER BY date_key, entity_id")  # noqa: S608
+    return FACTS.check(unpivot(wide, catalogue))
+
+
+def roll_up(
+    warehouse: DuckDBWarehouse,
+    catalogue: Catalogue,
+    facts: pd.DataFrame,
+    span: Span,
+    *,
+    changed_from: pd.Timestamp | None,
+    full: bool,
+    last_days: int,
+    backfill: tuple[dt.date, dt.date] | None = None,
+) -> tuple[int, str]:
+    """Compute the as-of dates that need it; return the rows written and the cause in words."""
+    spine = pd.date_range(span.first_day, span.last_day, freq="D")
+    held = _held_dates(warehouse)
+    everything = full or held.empty or not _same_columns(warehouse, catalogue)
+    dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
+    if backfill is not None and not everything:
+        first, last = _within(spine, backfill)
+        dates = dates.union(pd.date_range(first, last, freq="D"))
+    frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=(span.first_day, span.last_day))
+    if everything:
+        cause = "full build" if full or not held.empty else "first build"
+        return warehouse.replace(DASHBOARD_TABLE, frame), f"{cause}: {len(dates)} as-of dates"
+    cause = f"{len(spine.difference(held))} new as-of dates"
+    if changed_from is not None:
+        cause += f"; facts changed from {changed_from:%Y-%m-%d}"
+    return (
+        warehouse.replace_days(DASHBOARD_TABLE, frame, "as_of_date"),
+        f"{cause}; {len(dates)} computed",
+    )
+
+
+def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple[dt.date, dt.date]:
+    first, last = spine[0].date(), spine[-1].date()
+    if backfill[0] < first or backfill[1] > last:
+        raise UsageError(
+            f"The range {backfill[0]} to {backfill[1]} goes beyond the data.",
+            remedy=f"Choose dates from {first} to {last}.",
+        )
+    return backfill
+
+
+def _changed_from(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.Timestamp | None:
+    if not warehouse.exists(FACTS_TABLE):
+        return None
+    old = warehouse.query(f"SELECT * FROM {FACTS_TABLE}")  # noqa: S608
+    newest = old["date_key"].max()
+    # Days beyond the old table are new as-of dates, not changes to old ones.
+    return first_difference(old, facts[facts["date_key"] <= newest])
+
+
+def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
+    if not warehouse.exists(DASHBOARD_TABLE):
+        return pd.DatetimeIndex([])
+    frame = warehouse.query(f"SELECT DISTINCT as_of_date FROM {DASHBOARD_TABLE} ORDER BY as_of_date")  # noqa: S608
+    return pd.DatetimeIndex(frame["as_of_date"])
+
+
+def _same_columns(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> bool:
+    columns = warehouse.columns(DASHBOARD_TABLE)
+    return all(f"{window.name}_value" in columns for window in catalogue.windows)
+
+
+def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:
+    """Return the KPI dimension, one row a KPI."""
+    return pd.DataFrame(
+        [
+            {
+                "kpi_id": kpi.id,
+                "kpi_code": kpi.code,
+                "kpi_name": kpi.name,
+                "kpi_group": kpi.group,
+                "kind": kpi.kind,
+                "format": kpi.format,
+                "unit": kpi.unit,
+                "decimals": kpi.decimals,
+                "direction": kpi.direction,
+                "definition": kpi.definition,
+                "terms": json.dumps(kpi.terms),
+                "version": kpi.version,
+            }
+            for kpi in catalogue.kpis
+        ]
+    )
+
+
+def dim_entity(catalogue: Catalogue) -> pd.DataFrame:
+    """Return the entity dimension, one row an entity."""
+    ids = {entity.code: entity.id for entity in catalogue.entities}
+    frame = pd.DataFrame(
+        [
+            {
+                "entity_id": entity.id,
+                "entity_code": entity.code,
+                "entity_name": entity.name,
+                "entity_type": entity.type,
+                "parent_id": ids.get(entity.parent or ""),
+                "opened": entity.opened,
+                "closed": entity.closed,
+                "rule": entity.rule,
+            }
+            for entity in catalogue.entities
+        ]
+    )
+    return frame.astype({"parent_id": "Int64", "opened": "datetime64[s]", "closed": "datetime64[s]"})

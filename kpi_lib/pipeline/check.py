@@ -1,0 +1,75 @@
+"""``kpi check``: every problem of the definitions at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+
+from kpi_lib.catalogue import Catalogue, Problem, Settings, read
+from kpi_lib.errors import DefinitionError, did_you_mean
+from kpi_lib.pipeline.workspace import Workspace
+
+
+def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
+    """Return every problem in the settings' domains: definitions, SQL, notebooks, expectations."""
+    problems: list[Problem] = []
+    for name in domains or settings.domains:
+        try:
+            folder = settings.domain_folder(name)
+        except DefinitionError as error:
+            problems.append(Problem(str(settings.root / "kpi.toml"), "domains", error.what, error.remedy))
+            continue
+        catalogue, found = read(folder)
+        problems += found
+        if catalogue is not None:
+            workspace = Workspace(settings, domains=(name,))
+            problems += _check_columns(catalogue)
+            problems += _check_reports(workspace, catalogue)
+    return problems
+
+
+def _check_columns(catalogue: Catalogue) -> list[Problem]:
+    """Return the KPIs that name a column which the mart's SQL does not give."""
+    model = next((item for item in catalogue.models if item.table == catalogue.mart), None)
+    if model is None:
+        return []
+    columns, problem = select_columns(catalogue.folder / "sql" / model.sql)
+    if problem:
+        return [problem]
+    file = str(catalogue.folder / "kpis.toml")
+    return [
+        Problem(
+            file, f"{kpi.code}.{side}", f"{model.table} has no column '{name}'.", did_you_mean(name, columns)
+        )
+        for kpi in catalogue.kpis
+        for side, name in (
+            ("column", kpi.column),
+            ("numerator", kpi.numerator),
+            ("denominator", kpi.denominator),
+        )
+        if name is not None and name not in columns
+    ]
+
+
+def select_columns(file: Path) -> tuple[list[str], Problem | None]:
+    """Return the output columns of a GoogleSQL SELECT, or the problem that hides them."""
+    try:
+        query = sqlglot.parse_one(file.read_text(encoding="utf-8"), read="bigquery")
+    except (sqlglot.errors.ParseError, sqlglot.errors.TokenError) as error:
+        return [], Problem(str(file), "", f"this is not valid GoogleSQL: {error}.")
+    if not isinstance(query, exp.Query):
+        return [], Problem(
+            str(file), "", "this is no SELECT.", "Write one SELECT; the build makes the table."
+        )
+    return list(query.named_selects), None
+
+
+def _check_reports(workspace: Workspace, catalogue: Catalogue) -> list[Problem]:
+    file = str(catalogue.folder / "domain.toml")
+    return [
+        Problem(file, f"reports[{report.name}].notebook", f"there is no notebook '{report.notebook}'.")
+        for report in catalogue.reports
+        if not workspace.notebooks(catalogue, report.notebook).is_file()
+    ]

@@ -1,0 +1,88 @@
+"""The gate of a domain: run the suites, keep the results, say them in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.errors import UsageError, WarehouseError
+from kpi_lib.operations.run import write_atomic
+from kpi_lib.pipeline.build import Span
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.quality import GateResult, validate
+from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse.tables import physical_layers
+
+RESULTS_TABLE = "ops.dq_results"
+
+
+def run_gate(
+    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span, folder: Path
+) -> GateResult:
+    """Validate a staging warehouse; keep the results in the run's folder and in ``ops.dq_results``."""
+    gate = _validate(workspace, catalogue, warehouse, span)
+    write_atomic(folder / f"gate-{catalogue.domain}.json", gate.to_json())
+    frame = gate.to_frame().drop(columns=["failing"], errors="ignore")
+    frame.insert(0, "run_id", folder.name)
+    if warehouse.exists(RESULTS_TABLE):
+        history = warehouse.query(f"SELECT * FROM {RESULTS_TABLE}")  # noqa: S608
+        frame = pd.concat([history, frame], ignore_index=True)
+    warehouse.replace(RESULTS_TABLE, frame)
+    return gate
+
+
+def gate_published(workspace: Workspace, catalogue: Catalogue, as_of: dt.date | None = None) -> GateResult:
+    """Validate what is published."""
+    record = (workspace.releases.record() or {}).get("domains", {}).get(catalogue.domain)
+    if record is None or "as_of" not in record:
+        raise WarehouseError(
+            f"Nothing of '{catalogue.domain}' is published yet.",
+            remedy="Run `kpi nightly` or `make report` first.",
+        )
+    first, newest = (dt.date.fromisoformat(record[key]) for key in ("first_day", "as_of"))
+    wanted = as_of or newest
+    if not first <= wanted <= newest:
+        raise UsageError(
+            f"The as-of date {wanted} is not held.", remedy=f"Choose a date from {first} to {newest}."
+        )
+    span = Span(first, newest, wanted, dt.date.fromisoformat(record["watermark"]))
+    with DuckDBWarehouse.open(
+        workspace.profile.path, physical_layers(catalogue), read_only=True
+    ) as warehouse:
+        return _validate(workspace, catalogue, warehouse, span)
+
+
+def _validate(
+    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span
+) -> GateResult:
+    return validate(
+        warehouse.query,
+        catalogue,
+        workspace.expectations(catalogue),
+        as_of=span.as_of,
+        first_day=span.first_day,
+        last_day=span.last_day,
+    )
+
+
+def summary(gate: GateResult) -> dict[str, Any]:
+    """Return the counts, and the failures in words, that the release record and the pages show."""
+    return {
+        **gate.counts,
+        "notes": [f"{item.where}: {item.expected}; {item.observed}" for item in gate.failures()],
+    }
+
+
+def words(gate: GateResult) -> str:
+    """Return the result as a few words."""
+    counts = gate.counts
+    text = f"{counts['passed']} of {counts['total']} checks passed"
+    if counts["warnings"]:
+        text += f", {counts['warnings']} warnings"
+    if counts["failed_critical"]:
+        text += f", {counts['failed_critical']} critical failed"
+    return text

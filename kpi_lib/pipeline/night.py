@@ -1,0 +1,402 @@
+"""The night: tables, gate, pages, publish; and its parts on their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.errors import DataError, KpiError, UsageError, did_you_mean
+from kpi_lib.operations.lock import run_lock
+from kpi_lib.operations.progress import Reporter
+from kpi_lib.operations.release import WAREHOUSE, storage_error
+from kpi_lib.operations.run import Clock, Run, prune_runs
+from kpi_lib.pipeline.build import Built, build_domain
+from kpi_lib.pipeline.gate import run_gate, summary, words
+from kpi_lib.pipeline.pages import PageRequest, PageResult, make_pages
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.quality import GateResult, preload
+from kpi_lib.warehouse import DuckDBWarehouse, fingerprint
+from kpi_lib.warehouse.tables import physical_layers
+
+LOCK_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """What was asked for; see the command line's help."""
+
+    as_of: dt.date | None = None
+    renderer: str = "auto"
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    force: bool = False
+    full: bool = False
+    last_days: int = 1
+    backfill: tuple[dt.date, dt.date] | None = None
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """What a run left behind."""
+
+    run_id: str
+    status: str
+    site: Path
+    pdfs: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    exit_code: int = 0
+
+    def lines(self) -> list[str]:
+        """Return the result as lines for the command line."""
+        out = [*self.notes, *(f"failed: {item}" for item in self.failed)]
+        if self.site.is_file():
+            out.append(f"site: {self.site}")
+        return out + [f"pdf:  {pdf}" for pdf in self.pdfs]
+
+
+@dataclass
+class _DomainRun:
+    """One domain on its way through the night."""
+
+    catalogue: Catalogue
+    fingerprint: str = ""
+    built: Built | None = None
+    gate: GateResult | None = None
+    error: KpiError | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def run_night(
+    workspace: Workspace, options: NightOptions, *, clock: Clock, progress: Reporter
+) -> NightResult:
+    """Run the whole night and publish it.
+
+    Raises
+    ------
+    GateError
+        When no domain passed its gate; nothing is published then.
+    KpiError
+        Whatever else stopped the run; what was published before stays.
+    """
+    return _Night(workspace, options, clock, progress, "nightly").run()
+
+
+def run_build(
+    workspace: Workspace, options: NightOptions, *, clock: Clock, progress: Reporter
+) -> NightResult:
+    """Build, gate and publish the tables; the published pages stay as they are."""
+    return _Night(workspace, options, clock, progress, "build", pages=False).run()
+
+
+def run_render(
+    workspace: Workspace, options: NightOptions, *, clock: Clock, progress: Reporter
+) -> NightResult:
+    """Run notebooks and rendering on the published tables, and publish the pages."""
+    return _Night(workspace, options, clock, progress, "render", tables=False).run()
+
+
+class _Night:
+    def __init__(
+        self,
+        workspace: Workspace,
+        options: NightOptions,
+        clock: Clock,
+        progress: Reporter,
+        kind: str,
+        *,
+        tables: bool = True,
+        pages: bool = True,
+    ) -> None:
+        self.workspace = workspace
+        self.options = options
+        self.clock = clock
+        self.progress = progress
+        self.kind = kind
+        self.tables = tables
+        self.pages = pages
+        self.releases = workspace.releases
+        self.published = self.releases.record() or {}
+        self.domains = [_DomainRun(catalogue) for catalogue in workspace.catalogues]
+        self.code = workspace.code_version()
+
+    def run(self) -> NightResult:
+        self._check_only()
+        try:
+            self.workspace.runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.workspace.runs) from error
+        now = self.clock()
+        with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
+            unchanged = self._unchanged()
+            if unchanged is not None:
+                return unchanged
+            run = Run.start(
+                self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
+            )
+            try:
+                return self._run(run)
+            except OSError as error:
+                mapped = storage_error(error, self.workspace.settings.output)
+                run.finish("failed", error=str(mapped))
+                raise mapped from error
+            except BaseException as error:
+                run.finish("failed", error=str(error))
+                raise
+
+    def _run(self, run: Run) -> NightResult:
+        staged = self.releases.stage(run.run_id)
+        try:
+            if self.tables:
+                preload()
+                for domain in self.domains:
+                    self._build(domain, staged, run)
+                self._require_one_good()
+            else:
+                self._take_published()
+            self._carry_over(staged)
+            pages = self._make_pages(staged, run) if self.pages else []
+            record = self._record(run, pages)
+            with run.step("publish"):
+                self.releases.publish(staged, record)
+        finally:
+            self.releases.discard(staged)
+        self.releases.prune(self.workspace.settings.retention.releases)
+        prune_runs(self.workspace.runs, self.workspace.settings.retention.runs)
+        return self._finish(run, pages)
+
+    def _check_only(self) -> None:
+        names = [report.name for item in self.domains for report in item.catalogue.reports]
+        for name in self.options.only:
+            if name not in names:
+                raise UsageError(
+                    f"There is no report '{name}'.", where="--only", remedy=did_you_mean(name, names)
+                )
+
+    def _unchanged(self) -> NightResult | None:
+        """Return the result of a run that would change nothing, or None."""
+        for item in self.domains:
+            landing = self.workspace.landing(item.catalogue)
+            item.fingerprint = fingerprint(landing, item.catalogue) if self.tables else ""
+        options = self.options
+        if self.kind != "nightly" or options.force or options.full or options.only or options.limit:
+            return None
+        if self.published.get("kind") != "nightly" or self.published.get("code_version") != self.code:
+            return None
+        if self.published.get("renderer_asked") != options.renderer or self.published.get("failed"):
+            return None
+        held = self.published["domains"]
+        for item in self.domains:
+            record = held.get(item.catalogue.domain)
+            if record is None or record["fingerprint"] != item.fingerprint or record.get("error"):
+                return None
+            if options.as_of is not None and str(options.as_of) != record["as_of"]:
+                return None
+        return NightResult(
+            run_id=self.published["run_id"],
+            status="unchanged",
+            site=self._site(),
+            pdfs=self._pdfs(self.published),
+            notes=(
+                f"Nothing changed since run {self.published['run_id']}: same sources, definitions and code. "
+                "Use --force to run anyway.",
+            ),
+        )
+
+    def _build(self, domain: _DomainRun, staged: Path, run: Run) -> None:
+        catalogue = domain.catalogue
+        file = staged / WAREHOUSE
+        before = staged / f"before-{WAREHOUSE}"
+        several = len(self.domains) > 1
+        if several and file.is_file():
+            shutil.copyfile(file, before)
+        try:
+            with DuckDBWarehouse.open(file, physical_layers(catalogue)) as warehouse:
+                domain.built = build_domain(
+                    warehouse,
+                    catalogue,
+                    self.workspace.landing(catalogue),
+                    run,
+                    as_of=self.options.as_of,
+                    keep_until=self._published_as_of(catalogue),
+                    full=self.options.full or self.published.get("code_version") != self.code,
+                    last_days=self.options.last_days,
+                    backfill=self.options.backfill,
+                )
+                with run.step("gate", catalogue.domain) as step:
+                    domain.gate = run_gate(
+                        self.workspace, catalogue, warehouse, domain.built.span, run.folder
+                    )
+                    step.note = words(domain.gate)
+                    domain.gate.raise_if_failed()
+            domain.record = _domain_record(domain)
+        except DataError as error:
+            domain.error = error
+            domain.record = {
+                **self.published.get("domains", {}).get(catalogue.domain, {}),
+                "error": str(error),
+            }
+            if several:
+                # The other domains go on, and this one keeps the tables it had.
+                file.unlink(missing_ok=True)
+                if before.is_file():
+                    before.replace(file)
+        finally:
+            before.unlink(missing_ok=True)
+
+    def _require_one_good(self) -> None:
+        failed = [item.error for item in self.domains if item.error is not None]
+        if len(failed) == len(self.domains):
+            raise failed[0]
+
+    def _take_published(self) -> None:
+        held = self.published.get("domains", {})
+        for item in self.domains:
+            if item.catalogue.domain not in held:
+                raise UsageError(
+                    f"Nothing of '{item.catalogue.domain}' is built yet.",
+                    remedy="Run `kpi nightly` or `make report` first.",
+                )
+            item.record = held[item.catalogue.domain]
+
+    def _published_as_of(self, catalogue: Catalogue) -> dt.date | None:
+        record = self.published.get("domains", {}).get(catalogue.domain)
+        return dt.date.fromisoformat(record["as_of"]) if record and "as_of" in record else None
+
+    def _carry_over(self, staged: Path) -> None:
+        """Bring the published pages along that this run does not make anew."""
+        current = self.releases.current()
+        if current is None:
+            return
+        failed = [item.catalogue.domain for item in self.domains if item.error is not None]
+        dates = {item.record.get("as_of") for item in self.domains}
+        if not self.pages or self.options.only or self.options.limit or self._archive_only():
+            shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
+        for name in failed:
+            if (current / "site" / name).is_dir():
+                shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
+        # Pages of other dates are never written again, so a second name for the same file is safe.
+        for folder in (current / "site" / "archive").glob("*/"):
+            if folder.name not in dates:
+                shutil.copytree(
+                    folder,
+                    staged / "site" / "archive" / folder.name,
+                    copy_function=_link_or_copy,
+                    dirs_exist_ok=True,
+                )
+        for file in (current / "pdf").glob("*.pdf"):
+            if not any(file.stem.endswith(f"-{date}") for date in dates):
+                _link_or_copy(str(file), str(staged / "pdf" / file.name))
+            elif not self.pages:
+                shutil.copy2(file, staged / "pdf" / file.name)
+
+    def _archive_only(self) -> bool:
+        """Whether this run is for an older date than the published one."""
+        return any(
+            published is not None and dt.date.fromisoformat(item.record["as_of"]) < published
+            for item in self.domains
+            if item.record.get("as_of") and (published := self._published_as_of(item.catalogue))
+        )
+
+    def _make_pages(self, staged: Path, run: Run) -> list[PageResult]:
+        good = [(item.catalogue, item.record) for item in self.domains if item.error is None]
+        failed = {item.catalogue.domain: str(item.error) for item in self.domains if item.error is not None}
+        request = PageRequest(
+            domains=tuple(good),
+            failed=failed,
+            renderer=self.options.renderer,
+            only=self.options.only,
+            limit=self.options.limit,
+            archive_only=self._archive_only(),
+            code_version=self.code,
+        )
+        return make_pages(self.workspace, request, staged, run, self.progress)
+
+    def _record(self, run: Run, pages: list[PageResult]) -> dict[str, Any]:
+        keep = self._archive_only()
+        before = self.published.get("domains", {})
+        domains = {
+            **before,
+            **{
+                item.catalogue.domain: (
+                    before[item.catalogue.domain] if keep and item.catalogue.domain in before else item.record
+                )
+                for item in self.domains
+            },
+        }
+        return {
+            "schema_version": 1,
+            "run_id": run.run_id,
+            "kind": self.kind if not keep else "archive",
+            "code_version": self.code,
+            "renderer_asked": self.options.renderer,
+            "published_at": self.clock().isoformat(),
+            "failed": [page.name for page in pages if not page.ok],
+            "domains": domains,
+        }
+
+    def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:
+        failed = [f"{page.name}: {page.error}" for page in pages if not page.ok]
+        failed += [f"{item.catalogue.domain}: {item.error}" for item in self.domains if item.error]
+        exit_code = 3 if any(item.error for item in self.domains) else 1 if failed else 0
+        status = "published" if not failed else "published with failures"
+        run.finish(
+            status, domains={item.catalogue.domain: item.record for item in self.domains}, failed=failed
+        )
+        notes = [self._note(item) for item in self.domains if item.error is None]
+        return NightResult(
+            run_id=run.run_id,
+            status=status,
+            site=self._site(),
+            pdfs=self._pdfs({"domains": {item.catalogue.domain: item.record for item in self.domains}}),
+            notes=tuple(notes),
+            failed=tuple(failed),
+            exit_code=exit_code,
+        )
+
+    def _note(self, item: _DomainRun) -> str:
+        record = item.record
+        gate = record["gate"]
+        note = (
+            f"{item.catalogue.domain}: as of {record['as_of']}, "
+            f"{gate['passed']} of {gate['total']} checks passed"
+        )
+        return f"{note}, {gate['warnings']} warnings" if gate["warnings"] else note
+
+    def _site(self) -> Path:
+        return self.workspace.settings.output / "site" / "index.html"
+
+    def _pdfs(self, record: dict[str, Any]) -> tuple[Path, ...]:
+        folder = self.workspace.settings.output / "pdf"
+        dates = {item.get("as_of") for item in record["domains"].values()}
+        return tuple(sorted(file for date in dates for file in folder.glob(f"*-{date}.pdf")))
+
+
+def _domain_record(domain: _DomainRun) -> dict[str, Any]:
+    built, gate = domain.built, domain.gate
+    if built is None or gate is None:
+        raise DataError("The domain was not built.", where=domain.catalogue.domain)
+    return {
+        "as_of": str(built.span.as_of),
+        "watermark": str(built.span.watermark),
+        "first_day": str(built.span.first_day),
+        "fingerprint": domain.fingerprint,
+        "cause": built.cause,
+        "sources": [
+            {key: str(value) for key, value in row.items()} for row in built.loads.to_dict("records")
+        ],
+        "gate": summary(gate),
+    }
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

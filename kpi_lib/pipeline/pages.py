@@ -1,0 +1,327 @@
+"""Notebooks → pages, PDFs, home, JSON API, and the check of what came out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kpi_lib.catalogue import Catalogue, Report
+from kpi_lib.errors import KpiError, ReportError
+from kpi_lib.operations.progress import Reporter
+from kpi_lib.operations.release import WAREHOUSE
+from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.api import write_api
+from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.context import GateSummary, NavItem, SiteContext
+from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.render import Renderer, choose_renderer
+from kpi_lib.reporting.runner import Limits, NotebookJob, NotebookResult, run_notebooks
+from kpi_lib.reporting.site import DomainHome, home_of, write_archive, write_home, write_kpi_index
+from kpi_lib.warehouse import connect
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """What pages to make.
+
+    Parameters
+    ----------
+    domains
+        Each domain that passed, with its release record.
+    failed
+        Each domain that did not, with the reason; its last good pages are in the site already.
+    renderer
+        ``auto``, ``quarto`` or ``embedded``.
+    only, limit
+        Only these reports; at most so many pages of each.
+    archive_only
+        The as-of date is older than the published one: write its archive pages and nothing else.
+    code_version
+        Shown in the foot of every page.
+    """
+
+    domains: tuple[tuple[Catalogue, Record], ...]
+    failed: Mapping[str, str]
+    renderer: str
+    only: tuple[str, ...]
+    limit: int | None
+    archive_only: bool
+    code_version: str
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """How one page or document ended."""
+
+    name: str
+    ok: bool
+    error: str = ""
+
+
+def make_pages(
+    workspace: Workspace, request: PageRequest, staged: Path, run: Run, progress: Reporter
+) -> list[PageResult]:
+    """Run the notebooks on the staging warehouse and write everything readers open.
+
+    Parameters
+    ----------
+    workspace, request
+        Where, and what.
+    staged
+        The staging folder: ``warehouse.duckdb`` in, ``site`` and ``pdf`` out.
+    run
+        Records the steps and keeps the executed notebooks.
+    progress
+        Told of each notebook.
+
+    Returns
+    -------
+    list of PageResult
+        A report that failed is a result that is not ``ok``; the others go on.
+
+    Raises
+    ------
+    ReportError
+        When the finished site does not hold together; nothing may be published then.
+    """
+    renderer = choose_renderer(request.renderer, workspace.settings.root / "reports")
+    context = _context(workspace, request, run, renderer.name)
+    jobs = [
+        job
+        for catalogue, record in request.domains
+        for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, request)
+    ]
+    with run.step("notebooks") as step:
+        results = _run(workspace, jobs, run, progress)
+        step.rows = {"notebooks": len(results)}
+        failed = [result.job.page for result in results if not result.ok]
+        step.note = f"failed: {', '.join(failed)}" if failed else ""
+    with run.step("render") as step:
+        if request.archive_only:
+            _render_archive(renderer, results, staged / "site", context)
+            documents = []
+        else:
+            renderer.render_pages(results, staged / "site", context)
+            documents = _write_pdfs(renderer, results, staged, context)
+            _write_rest(workspace, request, results, staged, context)
+        step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
+        step.note = f"renderer {renderer.name}"
+    with run.step("check"):
+        problems = check_site(staged / "site")
+        if problems:
+            shown = "\n".join(f"  {problem}" for problem in problems[:10])
+            raise ReportError(
+                f"{len(problems)} problems in the finished site:\n{shown}", remedy="Nothing was published."
+            )
+    pages = [
+        PageResult(result.job.page, result.ok, str(result.error) if result.error else "")
+        for result in results
+    ]
+    return pages + documents
+
+
+def domain_jobs(
+    workspace: Workspace, catalogue: Catalogue, record: Record, warehouse: Path, request: PageRequest
+) -> list[NotebookJob]:
+    """Return the notebooks to run for a domain, in the order of its reports."""
+    jobs: list[NotebookJob] = []
+    for report in catalogue.reports:
+        if request.only and report.name not in request.only:
+            continue
+        if request.archive_only and report.foreach is not None:
+            continue
+        jobs += _report_jobs(workspace, catalogue, report, record, warehouse)[: request.limit]
+    return jobs
+
+
+def _report_jobs(
+    workspace: Workspace, catalogue: Catalogue, report: Report, record: Record, warehouse: Path
+) -> list[NotebookJob]:
+    base = {
+        "domain": catalogue.domain,
+        "as_of": record["as_of"],
+        "profile": workspace.profile_name or workspace.settings.default_profile,
+        "warehouse": str(warehouse),
+    }
+    notebook = workspace.notebooks(catalogue, report.notebook)
+    items: list[tuple[str, str, dict[str, str]]]
+    if report.foreach == "kpi":
+        items = [(f"kpi/{kpi.code}", kpi.title, {"kpi_code": kpi.code}) for kpi in catalogue.kpis]
+    elif report.foreach == "entity":
+        items = [
+            (f"entity/{entity.code.lower()}", entity.name, {"entity_code": entity.code})
+            for entity in catalogue.entities
+        ]
+    else:
+        items = [(report.name, report.title, {})]
+    return [
+        NotebookJob(
+            report=report.name,
+            page=f"{catalogue.domain}/{page}.html",
+            notebook=notebook,
+            parameters={**base, **extra},
+            title=title,
+            pdf=report.pdf,
+            cwd=workspace.settings.root,
+        )
+        for page, title, extra in items
+    ]
+
+
+def _run(
+    workspace: Workspace, jobs: Sequence[NotebookJob], run: Run, progress: Reporter
+) -> list[NotebookResult]:
+    limits = workspace.settings.notebooks
+    done = 0
+
+    def tell(result: NotebookResult) -> None:
+        nonlocal done
+        done += 1
+        progress.pages(done, len(jobs), result.job.page)
+
+    return run_notebooks(
+        jobs,
+        run.folder / "notebooks",
+        workers=limits.workers,
+        limits=Limits(
+            start_s=limits.start_seconds,
+            cell_s=limits.cell_seconds,
+            total_s=limits.total_seconds,
+            memory_mb=limits.memory_mb,
+        ),
+        on_done=tell,
+    )
+
+
+def _context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
+    records = [record for _, record in request.domains]
+    gates = [record["gate"] for record in records]
+    watermarks = [dt.date.fromisoformat(record["watermark"]) for record in records]
+    return SiteContext(
+        title=workspace.settings.site.title,
+        as_of=max(dt.date.fromisoformat(record["as_of"]) for record in records),
+        watermark=min(watermarks),
+        run_id=run.run_id,
+        code_version=request.code_version,
+        gate=GateSummary(
+            passed=sum(gate["passed"] for gate in gates),
+            total=sum(gate["total"] for gate in gates),
+            warnings=sum(gate["warnings"] for gate in gates),
+            failed_critical=sum(gate["failed_critical"] for gate in gates),
+        ),
+        renderer=renderer,
+        built_at=run.clock(),
+        timezone=workspace.settings.time_zone,
+        stale_after_hours=workspace.settings.site.stale_after_hours,
+        nav=_navigation(workspace),
+        banner=" ".join(
+            f"The figures of {domain} are not of this night: the data did not pass its checks."
+            for domain in request.failed
+        ),
+    )
+
+
+def _navigation(workspace: Workspace) -> tuple[NavItem, ...]:
+    items = []
+    for catalogue in workspace.catalogues:
+        for report in catalogue.reports:
+            place = {"kpi": "kpi/index", "entity": "entity/index"}.get(report.foreach or "", report.name)
+            items.append(NavItem(report.nav or report.title, f"{catalogue.domain}/{place}.html"))
+    return (*items, NavItem("Archive", "archive/index.html"))
+
+
+def _write_rest(
+    workspace: Workspace,
+    request: PageRequest,
+    results: Sequence[NotebookResult],
+    staged: Path,
+    context: SiteContext,
+) -> None:
+    """Write home, indexes, archive and API; a call for some reports leaves the others' pages alone."""
+    site = staged / "site"
+    profile = workspace.profile_name or workspace.settings.default_profile
+    homes: list[DomainHome] = []
+    payloads = []
+    for catalogue, record in request.domains:
+        with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
+            as_of = dt.date.fromisoformat(record["as_of"])
+            homes.append(_home(site, catalogue, load_report(reader, as_of), as_of))
+            payloads.append(
+                (
+                    catalogue,
+                    reader.query(
+                        "SELECT as_of_date, kpi_id, entity_id, payload FROM kpi.agg_kpi_dashboard "
+                        "WHERE as_of_date = @as_of",
+                        {"as_of": as_of},
+                    ),
+                )
+            )
+        if any(report.foreach == "kpi" for report in catalogue.reports):
+            write_kpi_index(site, context, catalogue)
+    write_api(site, payloads, context)
+    single = {report.name for catalogue, _ in request.domains for report in catalogue.reports}
+    single -= {r.name for catalogue, _ in request.domains for r in catalogue.reports if r.foreach}
+    write_archive(site, context, [item.job.page for item in results if item.ok and item.job.report in single])
+    write_home(site, context, homes)
+
+
+def _home(site: Path, catalogue: Catalogue, report: Any, as_of: dt.date) -> DomainHome:
+    single = [item for item in catalogue.reports if item.foreach is None]
+    return home_of(
+        catalogue,
+        report,
+        reports=[NavItem(item.title, f"{catalogue.domain}/{item.name}.html") for item in single],
+        downloads=[
+            *(
+                NavItem(f"{item.title} (PDF)", place)
+                for item in single
+                if (site / (place := f"downloads/{item.name}-{as_of}.pdf")).is_file()
+            ),
+            NavItem("Figures (JSON)", "api/v1/dashboard.json"),
+        ],
+    )
+
+
+def _render_archive(
+    renderer: Renderer, results: Sequence[NotebookResult], site: Path, context: SiteContext
+) -> None:
+    """Write the pages of an older date under ``archive/``; the site's other pages stay as they are."""
+    with tempfile.TemporaryDirectory(dir=site.parent) as folder:
+        aside = Path(folder)
+        renderer.render_pages(results, aside, context)
+        write_archive(aside, context, [result.job.page for result in results if result.ok])
+        shutil.copytree(
+            aside / "archive" / context.as_of.isoformat(),
+            site / "archive" / context.as_of.isoformat(),
+            dirs_exist_ok=True,
+        )
+    write_archive(site, context, [])
+
+
+def _write_pdfs(
+    renderer: Renderer, results: Sequence[NotebookResult], staged: Path, context: SiteContext
+) -> list[PageResult]:
+    """Write the PDFs, and a copy for the site's own links, so that the site can be moved alone."""
+    downloads = staged / "site" / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    documents = []
+    for result in results:
+        if not (result.job.pdf and result.ok):
+            continue
+        name = f"{result.job.report}-{context.as_of}.pdf"
+        try:
+            file = renderer.render_pdf(result, staged / "pdf" / name, context, result.job.title)
+            shutil.copyfile(file, downloads / name)
+        except KpiError as error:
+            documents.append(PageResult(name, ok=False, error=str(error)))
+        else:
+            documents.append(PageResult(name, ok=True))
+    return documents

@@ -1,0 +1,100 @@
+"""What every use case needs: settings, profile, domains, places on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import kpi_lib
+from kpi_lib.catalogue import Catalogue, Profile, Settings, load_catalogue
+from kpi_lib.errors import UsageError
+from kpi_lib.operations.release import Releases
+
+PACKAGE = Path(kpi_lib.__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The settings of a call, resolved.
+
+    Parameters
+    ----------
+    settings
+        From ``kpi.toml``.
+    profile_name
+        The profile that was asked for, or None for the default.
+    domains
+        The domains that were asked for; empty means those of ``kpi.toml``.
+    """
+
+    settings: Settings
+    profile_name: str | None = None
+    domains: tuple[str, ...] = ()
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile; one that this version cannot run on is refused here."""
+        profile = self.settings.profile(self.profile_name)
+        if profile.kind != "duckdb":
+            raise UsageError(
+                "BigQuery profiles are not available in this version.",
+                where=f"profile '{self.profile_name}'",
+                remedy='Use a profile of kind "duckdb".',
+            )
+        return profile
+
+    @cached_property
+    def catalogues(self) -> tuple[Catalogue, ...]:
+        """The definitions of the chosen domains."""
+        names = self.domains or self.settings.domains
+        return tuple(load_catalogue(self.settings.domain_folder(name)) for name in names)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """Where the profile's releases lie."""
+        return Releases(self.profile.path, self.settings.output)
+
+    @property
+    def runs(self) -> Path:
+        """The folder of run folders."""
+        return self.settings.output / "runs"
+
+    def landing(self, catalogue: Catalogue) -> Path:
+        """Return the folder of a domain's landing files."""
+        return self.settings.landing / catalogue.domain
+
+    def notebooks(self, catalogue: Catalogue, name: str) -> Path:
+        """Return a report's notebook: the domain's own one, or the generic one."""
+        base = self.settings.root / "notebooks" / "reports"
+        own = base / catalogue.domain / name
+        return own if own.is_file() else base / name
+
+    def expectations(self, catalogue: Catalogue) -> Path:
+        """Return the folder of a domain's expectation suites."""
+        inside = catalogue.folder / "expectations"
+        return inside if inside.is_dir() else self.settings.root / "expectations" / catalogue.domain
+
+    def code_version(self) -> str:
+        """Return a short hash over code, definitions, notebooks, expectations and settings."""
+        digest = hashlib.sha256(kpi_lib.__version__.encode())
+        for file in self._code_files():
+            digest.update(file.name.encode())
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:12]
+
+    def _code_files(self) -> list[Path]:
+        root = self.settings.root
+        places = [PACKAGE, root / "expectations", root / "notebooks" / "reports", root / "reports"]
+        places += [catalogue.folder for catalogue in self.catalogues]
+        kinds = {".py", ".sql", ".toml", ".csv", ".json", ".ipynb", ".css", ".js", ".j2", ".typ", ".yml"}
+        files = {
+            file
+            for place in places
+            for file in place.rglob("*")
+            if file.suffix in kinds
+            and "__pycache__" not in file.parts
+            and ".ipynb_checkpoints" not in file.parts
+        }
+        return sorted(files | {file for file in [root / "kpi.toml"] if file.is_file()})

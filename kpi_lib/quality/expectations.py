@@ -1,0 +1,263 @@
+"""Run the rules of a suite on a small frame with Great Expectations, and say the outcome in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import logging
+import threading
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kpi_lib.errors import DefinitionError
+from kpi_lib.quality.results import Cell, CheckResult
+from kpi_lib.quality.suites import Rule, Suite
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.expectations.expectation import Expectation
+
+ROWS_KEPT = 20
+# No list of values in a result: a rule that fails is asked again, for named columns only.
+_COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+def preload() -> threading.Thread:
+    """Start importing Great Expectations, which takes seconds, alongside other work.
+
+    Returns
+    -------
+    threading.Thread
+        Already started; nobody has to wait for it.
+    """
+    thread = threading.Thread(target=_load, name="import-great-expectations", daemon=True)
+    thread.start()
+    return thread
+
+
+def _load() -> Any:
+    # A library's log belongs to whoever configures logging; without a handler Python prints it to stderr.
+    logging.getLogger("great_expectations").addHandler(logging.NullHandler())
+    # By message: changing all filters for a while is not safe beside other threads.
+    warnings.filterwarnings("ignore", r"module 'sre_\w+' is deprecated", DeprecationWarning)
+    import great_expectations
+
+    return great_expectations
+
+
+class Inspector:
+    """Validates frames in one ephemeral Great Expectations context.
+
+    Parameters
+    ----------
+    parameters
+        Values for ``{"$PARAMETER": name}`` in the suites.
+    personal
+        Column names that must not leave the warehouse; they are dropped from failing rows.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], personal: Collection[str] = ()) -> None:
+        self._parameters = dict(parameters)
+        self._personal = frozenset(personal)
+        self._gx = _load()
+        self._source: Any = None
+
+    def build(self, suite: Suite, rule: Rule) -> Expectation:
+        """Return the expectation object of a rule.
+
+        Raises
+        ------
+        DefinitionError
+            For an unknown type, arguments it does not take, or a parameter nobody provides.
+        """
+        from great_expectations.exceptions import GreatExpectationsError
+        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+        where = f"{suite.file}, expectation '{rule.name}'"
+        for name in _parameter_names(rule.kwargs):
+            if name not in self._parameters:
+                raise DefinitionError(
+                    f"There is no parameter '{name}'.",
+                    where=f"{where}.kwargs",
+                    remedy="Known: " + ", ".join(sorted(self._parameters)) + ".",
+                )
+        configuration = ExpectationConfiguration(
+            type=rule.type, kwargs=dict(rule.kwargs), severity=rule.severity, meta={"name": rule.name}
+        )
+        try:
+            expectation: Expectation = configuration.to_domain_obj()
+        except GreatExpectationsError as error:
+            raise DefinitionError(
+                f"'{rule.type}' is no expectation of Great Expectations.",
+                where=f"{where}.type",
+                remedy="Their names are listed at greatexpectations.io/expectations.",
+            ) from error
+        except ValueError as error:
+            raise DefinitionError(
+                f"'{rule.type}' does not take these arguments: {_one_line(error)}.", where=f"{where}.kwargs"
+            ) from error
+        return expectation
+
+    def inspect(
+        self, suite: Suite, rules: Sequence[tuple[Rule, Expectation]], frame: pd.DataFrame
+    ) -> list[CheckResult]:
+        """Validate a frame against rules that share it; one result a rule, in their order."""
+        with _without_progress_monitor():
+            batch = self._batch(frame)
+            found = batch.validate(
+                self._gx.ExpectationSuite(name=suite.table, expectations=[item for _, item in rules]),
+                result_format=_COUNTS_ONLY,
+                expectation_parameters=self._parameters,
+            )
+            # Great Expectations reports rules that raised first, so the order is no guide.
+            outcomes = {item.expectation_config.meta["name"]: item for item in found.results}
+            return [self._result(suite, rule, outcomes[rule.name], batch, item) for rule, item in rules]
+
+    def _batch(self, frame: pd.DataFrame) -> Batch:
+        if self._source is None:
+            from great_expectations.data_context.types.base import ProgressBarsConfig
+
+            context = self._gx.get_context(mode="ephemeral")
+            context.variables.progress_bars = ProgressBarsConfig(globally=False)
+            self._source = context.data_sources.add_pandas("profiles")
+        name = f"frame_{len(self._source.assets)}"
+        definition = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+        batch: Batch = definition.get_batch(batch_parameters={"dataframe": frame})
+        return batch
+
+    def _result(
+        self, suite: Suite, rule: Rule, outcome: Any, batch: Batch, expectation: Expectation
+    ) -> CheckResult:
+        fault = _exception(outcome.exception_info)
+        failing: tuple[Mapping[str, Cell], ...] = ()
+        if fault:
+            observed = f"The rule could not be checked: {fault}."
+        elif outcome.success:
+            observed = _all_well(outcome.result)
+        else:
+            columns = [name for name in rule.rows if name in batch.columns() and name not in self._personal]
+            detail = batch.validate(
+                expectation,
+                result_format={"result_format": "COMPLETE", "unexpected_index_column_names": columns},
+                expectation_parameters=self._parameters,
+            ).result
+            rows = detail.get("unexpected_index_list") or []
+            failing = tuple(_row(row, columns, rule, self._personal) for row in rows[:ROWS_KEPT])
+            observed = _trouble(rule, detail, rows)
+        return CheckResult(
+            table=suite.table,
+            name=rule.name,
+            column=rule.column,
+            # A rule that cannot run protects nobody, so it weighs as much as one that fails hard.
+            severity="critical" if fault else rule.severity,
+            success=bool(outcome.success),
+            expected=rule.says,
+            observed=observed,
+            failing=failing,
+            remedy=f"Mend {suite.file.name} or its profile {rule.profile.name}." if fault else rule.remedy,
+        )
+
+
+@contextmanager
+def _without_progress_monitor() -> Iterator[None]:
+    """Keep tqdm from starting its watcher thread: the bars are off, and threads do not survive a fork."""
+    tqdm = importlib.import_module("tqdm.auto").tqdm
+    before = tqdm.monitor_interval
+    tqdm.monitor_interval = 0
+    try:
+        yield
+    finally:
+        tqdm.monitor_interval = before
+
+
+def _parameter_names(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if "$PARAMETER" in value:
+            yield str(value["$PARAMETER"])
+        else:
+            for item in value.values():
+                yield from _parameter_names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _parameter_names(item)
+
+
+def _exception(info: Mapping[str, Any]) -> str:
+    entries: list[Any] = [info] if "raised_exception" in info else list(info.values())
+    for entry in entries:
+        if isinstance(entry, Mapping) and entry.get("raised_exception"):
+            return _one_line(entry.get("exception_message") or "unknown cause").rstrip(".")
+    return ""
+
+
+def _one_line(text: object) -> str:
+    return "; ".join(line.strip() for line in str(text).splitlines() if line.strip())
+
+
+def _all_well(result: Mapping[str, Any]) -> str:
+    if "element_count" in result:
+        checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
+        return f"holds in all {checked:,} rows checked"
+    if result.get("observed_value") is not None:
+        return f"holds; found {_shown(result['observed_value'])}"
+    return "holds"
+
+
+def _trouble(rule: Rule, result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    if "unexpected_count" in result and "element_count" in result:
+        values = {
+            "failing": f"{int(result['unexpected_count']):,}",
+            "rows": f"{int(result['element_count']):,}",
+            "total": _total(result.get("unexpected_list") or []),
+            **_span(rows),
+        }
+        template = rule.fails or "{failing} of {rows} rows break the rule"
+        return template.format(**values)
+    return f"found {_shown(result.get('observed_value'))}"
+
+
+def _total(values: Sequence[Any]) -> str:
+    numbers = [float(value) for value in values if isinstance(value, int | float | np.number)]
+    return f"{sum(numbers):,.10g}" if numbers else str(len(values))
+
+
+def _span(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    days = [row["date_key"] for row in rows if "date_key" in row and not pd.isna(row["date_key"])]
+    if not days:
+        return {"first": "an unknown day", "last": "an unknown day"}
+    return {"first": str(cell(min(days))), "last": str(cell(max(days)))}
+
+
+def _row(
+    row: Mapping[str, Any], columns: Sequence[str], rule: Rule, personal: Collection[str]
+) -> dict[str, Cell]:
+    extra = [name for name in row if name not in columns and name not in personal]
+    return {name: cell(row[name]) for name in (*columns, *extra) if name in row}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple | set):
+        return ", ".join(str(cell(item)) for item in list(value)[:12])
+    shown = cell(value)
+    return "nothing" if shown is None else f"{shown:,}" if type(shown) is int else str(shown)
+
+
+def cell(value: object) -> Cell:
+    """Return a frame's value as one that JSON knows: dates as ISO text, missing as None."""
+    if value is None or value is pd.NaT or value is pd.NA or value != value:  # NaN is not itself
+        return None
+    if isinstance(value, pd.Timestamp | dt.datetime):
+        stamp = pd.Timestamp(value)
+        return stamp.date().isoformat() if stamp == stamp.normalize() else stamp.isoformat()
+    if isinstance(value, np.generic):
+        return cell(value.item())
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return str(value)

@@ -1,0 +1,170 @@
+"""The static JSON API: the same numbers as the pages, for programs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_lib.catalogue.models import Catalogue, Kpi
+from kpi_lib.errors import ReportError
+from kpi_lib.reporting.context import SiteContext
+from kpi_lib.reporting.html import TEMPLATES, write_text
+
+VERSION = 1
+FOLDER = "api/v1"
+
+
+def write_api(
+    site: Path, domains: Sequence[tuple[Catalogue, pd.DataFrame]], context: SiteContext
+) -> list[Path]:
+    """Write ``api/v1``: ``index.json``, ``kpis.json``, ``dashboard.json`` and their JSON Schemas.
+
+    Parameters
+    ----------
+    site
+        The site's root folder.
+    domains
+        Each domain with rows of ``agg_kpi_dashboard``: ``as_of_date, kpi_id, entity_id, payload``;
+        those of the newest date are written.
+    context
+        The run.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    ReportError
+        When a payload is not JSON or holds a number that is not finite.
+    """
+    folder = site / FOLDER
+    head = {
+        "schema_version": VERSION,
+        "run_id": context.run_id,
+        "built_at": context.built_at.isoformat(timespec="seconds"),
+    }
+    rows = [row for catalogue, frame in domains for row in _dashboard(catalogue, frame)]
+    documents = {
+        "index": {**head, **_index(domains, context)},
+        "kpis": {
+            **head,
+            "kpis": [_kpi(catalogue, kpi) for catalogue, _ in domains for kpi in catalogue.kpis],
+        },
+        "dashboard": {**head, "rows": rows},
+    }
+    made = [write_text(folder / f"{name}.json", _json(value, name)) for name, value in documents.items()]
+    (folder / "schema").mkdir(parents=True, exist_ok=True)
+    for name in documents:
+        file = f"{name}.schema.json"
+        shutil.copyfile(TEMPLATES / "api" / file, folder / "schema" / file)
+        made.append(folder / "schema" / file)
+    return made
+
+
+def _index(domains: Sequence[tuple[Catalogue, pd.DataFrame]], context: SiteContext) -> dict[str, Any]:
+    return {
+        "title": context.title,
+        "as_of": context.as_of.isoformat(),
+        "watermark": context.watermark.isoformat() if context.watermark else None,
+        "code_version": context.code_version,
+        "renderer": context.renderer,
+        "gate": {
+            "passed": context.gate.passed,
+            "total": context.gate.total,
+            "warnings": context.gate.warnings,
+            "failed_critical": context.gate.failed_critical,
+        },
+        "domains": [
+            {
+                "domain": catalogue.domain,
+                "title": catalogue.title,
+                "currency": catalogue.currency,
+                "as_of": _newest(frame),
+                "windows": [window.name for window in catalogue.windows],
+                "entities": [
+                    {"entity": entity.code, "name": entity.name, "type": entity.type, "parent": entity.parent}
+                    for entity in catalogue.entities
+                ],
+            }
+            for catalogue, frame in domains
+        ],
+        "files": {name: f"{name}.json" for name in ("kpis", "dashboard")},
+    }
+
+
+def _kpi(catalogue: Catalogue, kpi: Kpi) -> dict[str, Any]:
+    return {
+        "domain": catalogue.domain,
+        "id": kpi.id,
+        "kpi": kpi.code,
+        "name": kpi.name,
+        "group": kpi.group,
+        "kind": kpi.kind,
+        "format": kpi.format,
+        "unit": kpi.unit,
+        "decimals": kpi.decimals,
+        "direction": kpi.direction,
+        "definition": kpi.definition,
+        "version": kpi.version,
+    }
+
+
+def _dashboard(catalogue: Catalogue, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the newest date's rows; the payload exactly as the table has it."""
+    if frame.empty:
+        return []
+    newest = frame[frame["as_of_date"] == frame["as_of_date"].max()].sort_values(["entity_id", "kpi_id"])
+    rows = []
+    for kpi_id, entity_id, payload in zip(
+        newest["kpi_id"].tolist(), newest["entity_id"].tolist(), newest["payload"].tolist(), strict=True
+    ):
+        kpi, entity = catalogue.kpi(kpi_id), catalogue.entity(entity_id)
+        where = f"agg_kpi_dashboard, {kpi.code}, {entity.code}"
+        rows.append(
+            {"domain": catalogue.domain, "kpi": kpi.code, "entity": entity.code, **_payload(payload, where)}
+        )
+    return rows
+
+
+def _payload(text: str, where: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text, parse_constant=_not_finite))
+    except (TypeError, ValueError) as error:
+        raise ReportError(f"The payload is not plain JSON: {error}.", where=where) from error
+
+
+def _not_finite(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _newest(frame: pd.DataFrame) -> str | None:
+    if frame.empty:
+        return None
+    newest = frame["as_of_date"].max()
+    return newest.date().isoformat() if isinstance(newest, dt.datetime) else str(newest)
+
+
+def _json(value: Any, name: str) -> str:
+    _finite(value, name)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _finite(value: Any, where: str) -> None:
+    """Refuse numbers that overflowed on reading: JSON's ``1e999`` is no number either."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _finite(item, f"{where}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            _finite(item, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ReportError("A value is not a finite number.", where=where)

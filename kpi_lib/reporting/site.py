@@ -1,0 +1,226 @@
+"""The pages that no notebook makes: home, the index of KPIs, the archive."""
+
+from __future__ import annotations
+
+import datetime as dt
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from kpi_lib.reporting.context import NavItem, SiteContext, day
+from kpi_lib.reporting.html import relative, render_template, write_assets, write_text
+
+if TYPE_CHECKING:
+    from kpi_lib.catalogue.models import Catalogue
+    from kpi_lib.reporting.data import ReportData
+
+HOME = "index.html"
+ARCHIVE = "archive"
+_REFERENCE = re.compile(r'\b(href|src)="([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled list of links; the links are relative to the site's root."""
+
+    title: str
+    links: tuple[NavItem, ...]
+
+
+@dataclass(frozen=True)
+class DomainHome:
+    """What the home page shows of a domain.
+
+    Parameters
+    ----------
+    domain, title
+        Its name in the definitions and for people.
+    as_of
+        The day of its figures.
+    headline
+        The sentence that answers "how is it going"; plain text.
+    cards
+        The headline cards as HTML made by the display objects, with links relative to ``base``.
+    sections
+        Reports and KPI pages, grouped.
+    downloads
+        PDF, API and other files, relative to the site's root.
+    error
+        Why its figures are not of this night; empty when they are.
+    base
+        The page that the links of ``cards`` are relative to.
+    """
+
+    domain: str
+    title: str
+    as_of: dt.date
+    headline: str = ""
+    cards: str = ""
+    sections: tuple[Section, ...] = ()
+    downloads: tuple[NavItem, ...] = ()
+    error: str = ""
+    base: str = HOME
+
+
+def home_of(
+    catalogue: Catalogue,
+    report: ReportData,
+    *,
+    reports: Sequence[NavItem] = (),
+    downloads: Sequence[NavItem] = (),
+    error: str = "",
+) -> DomainHome:
+    """Return a domain's part of the home page from its figures.
+
+    Parameters
+    ----------
+    catalogue
+        The domain.
+    report
+        Its figures.
+    reports
+        Links to its pages other than those of single KPIs.
+    downloads
+        Links to its files.
+    error
+        Why the figures are not of this night.
+    """
+    from kpi_lib.reporting import words
+    from kpi_lib.reporting.display import cards
+
+    sections = (Section("Reports", tuple(reports)),) if reports else ()
+    return DomainHome(
+        domain=catalogue.domain,
+        title=catalogue.title,
+        as_of=report.as_of,
+        headline=words.headline(report, catalogue.kpi(catalogue.headline)) if catalogue.headline else "",
+        cards=_cards_alone(cards(report).html) if catalogue.cards else "",
+        sections=(*sections, *kpi_sections(catalogue)),
+        downloads=tuple(downloads),
+        error=error,
+        base=f"{catalogue.domain}/index.html",
+    )
+
+
+def _cards_alone(html: str) -> str:
+    """Return the cards without the switches for tables, which the home page does not have."""
+    found = re.search(r'<ul class="cards">.*?</ul>', html, re.DOTALL)
+    return found[0] if found else html
+
+
+def kpi_sections(catalogue: Catalogue) -> tuple[Section, ...]:
+    """Return the links to a domain's KPI pages, by group; none when it has no such pages."""
+    if not any(report.foreach == "kpi" and report.html for report in catalogue.reports):
+        return ()
+    return tuple(
+        Section(
+            group.name,
+            tuple(
+                NavItem(kpi.title, f"{catalogue.domain}/kpi/{kpi.code}.html")
+                for kpi in catalogue.in_group(group.code)
+            ),
+        )
+        for group in catalogue.groups
+    )
+
+
+def write_home(site: Path, context: SiteContext, domains: Sequence[DomainHome]) -> Path:
+    """Write the site's first page: as of when, whether to trust it, the headlines, the way to everything.
+
+    Parameters
+    ----------
+    site
+        The site's root folder.
+    context
+        The run.
+    domains
+        What to show, in this order.
+    """
+    write_assets(site)
+    shown = [(domain, Markup(rebase(domain.cards, domain.base, HOME))) for domain in domains]  # noqa: S704
+    text = render_template(
+        "home.html.j2", HOME, context.title, context, domains=shown, archive=_archived(site)[:7], day=day
+    )
+    return write_text(site / HOME, text)
+
+
+def write_kpi_index(site: Path, context: SiteContext, catalogue: Catalogue) -> Path:
+    """Write ``<domain>/kpi/index.html``: every KPI with its definition, by group."""
+    page = f"{catalogue.domain}/kpi/index.html"
+    groups = [(group, catalogue.in_group(group.code)) for group in catalogue.groups]
+    text = render_template("kpis.html.j2", page, f"KPIs of {catalogue.title}", context, groups=groups)
+    return write_text(site / page, text)
+
+
+def write_archive(
+    site: Path, context: SiteContext, pages: Iterable[str], as_of: dt.date | None = None
+) -> Path:
+    """Keep pages under ``archive/<as_of>/`` and write the list of what is kept.
+
+    Parameters
+    ----------
+    site
+        The site's root folder; older days are already in its archive.
+    context
+        The run.
+    pages
+        Pages to keep, relative to the site's root.
+    as_of
+        The day they are for; by default the run's.
+
+    Returns
+    -------
+    Path
+        ``archive/index.html``.
+    """
+    kept_for = as_of or context.as_of
+    for page in pages:
+        place = f"{ARCHIVE}/{kept_for.isoformat()}/{page}"
+        text = rebase((site / page).read_text(encoding="utf-8"), page, place)
+        # An archived page is meant to be old: it says so at once and does not watch its age.
+        text = text.replace(" data-stale-after-hours=", " data-archived-stale-after-hours=", 1)
+        text = text.replace("<title>", "<title>Archive: ", 1).replace(' aria-current="page"', "")
+        newest = f'<a href="{relative(page, place)}">See the newest.</a>'
+        note = f'<div class="banner">Archived page for {day(kept_for)}. {newest}</div>'
+        text = text.replace("<main", f"{note}\n<main", 1)
+        write_text(site / place, text)
+    page = f"{ARCHIVE}/index.html"
+    text = render_template("archive.html.j2", page, "Archive", context, days=_archived(site))
+    return write_text(site / page, text)
+
+
+def rebase(text: str, page: str, place: str) -> str:
+    """Return HTML whose relative links, right in ``page``, are made right in ``place``."""
+    folder = posixpath.dirname(page)
+
+    def moved(match: re.Match[str]) -> str:
+        value = match[2]
+        if not value or value.startswith("#") or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//", value):
+            return match[0]
+        return f'{match[1]}="{relative(posixpath.normpath(posixpath.join(folder, value)), place)}"'
+
+    return _REFERENCE.sub(moved, text)
+
+
+def _archived(site: Path) -> list[tuple[str, tuple[NavItem, ...]]]:
+    """Return the days in the archive, newest first, each with its pages."""
+    days = []
+    for folder in sorted((site / ARCHIVE).glob("????-??-??"), reverse=True):
+        links = tuple(
+            NavItem(_title(page), page.relative_to(site).as_posix())
+            for page in sorted(folder.rglob("*.html"))
+        )
+        days.append(
+            (f"{dt.date.fromisoformat(folder.name):%a} {day(dt.date.fromisoformat(folder.name))}", links)
+        )
+    return days
+
+
+def _title(page: Path) -> str:
+    found = re.search(r"<title>(?:Archive: )?(.*?)(?: · .*)?</title>", page.read_text(encoding="utf-8"))
+    return str(Markup(found[1]).unescape()) if found else page.stem  # noqa: S704

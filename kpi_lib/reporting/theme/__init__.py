@@ -1,0 +1,70 @@
+"""Colours, fonts and the style sheet: ``tokens.toml`` decides, everything that is drawn reads it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+FONTS = FOLDER / "fonts"
+_BLOCK = re.compile(r"(/\* tokens: made from tokens\.toml \*/\n).*?(/\* end of tokens \*/)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The named colours of both schemes and the two type families."""
+
+    light: dict[str, str]
+    dark: dict[str, str]
+    text: str
+    serif: str
+
+    def __getitem__(self, name: str) -> str:
+        """Return the light colour of a name."""
+        return self.light[name]
+
+
+@functools.cache
+def tokens() -> Tokens:
+    """Return the tokens of ``tokens.toml``."""
+    data = tomllib.loads((FOLDER / "tokens.toml").read_text(encoding="utf-8"))
+    return Tokens(data["light"], data["dark"], data["fonts"]["text"], data["fonts"]["serif"])
+
+
+def stylesheet() -> str:
+    """Return ``site.css`` with its block of custom properties made from the tokens."""
+    css = (FOLDER / "site.css").read_text(encoding="utf-8")
+    return _BLOCK.sub(lambda match: match[1] + _properties() + match[2], css, count=1)
+
+
+def web_fonts() -> tuple[Path, ...]:
+    """Return the font files of the site."""
+    return tuple(sorted(FONTS.glob("*.woff2")))
+
+
+def print_fonts() -> tuple[Path, ...]:
+    """Return the font files for Typst and for drawing charts."""
+    return tuple(sorted(FONTS.glob("*.ttf")))
+
+
+def write_assets(folder: Path) -> None:
+    """Write the style sheet, the web fonts and their licences into a site's ``assets`` folder."""
+    (folder / "fonts").mkdir(parents=True, exist_ok=True)
+    (folder / "site.css").write_text(stylesheet(), encoding="utf-8")
+    for path in (*web_fonts(), *sorted(FONTS.glob("*-OFL.txt"))):
+        shutil.copyfile(path, folder / "fonts" / path.name)
+
+
+def _properties() -> str:
+    def scheme(colours: dict[str, str], name: str) -> str:
+        return "".join(f"--{key}:{value};" for key, value in colours.items()) + f"color-scheme:{name}"
+
+    both = tokens()
+    return (
+        f":root{{{scheme(both.light, 'light')}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{scheme(both.dark, 'dark')}}}}}\n"
+    )

@@ -1,0 +1,126 @@
+"""The columns of the tables that the library itself fills, as GoogleSQL types.
+
+Sources declare their columns in ``sources.toml`` and SQL models get theirs from their
+SELECT; what is left is here, so that a table has the same types on every engine and on
+a day when a column happens to be all null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.frames import WINDOW_COLUMNS
+
+SOURCE_LOAD = "raw.source_load"
+FACTS = "kpi.fact_kpi_daily"
+DASHBOARD = "kpi.agg_kpi_dashboard"
+
+#: Named parameters that every SQL file may use.
+PARAMETERS: Mapping[str, str] = {
+    "time_zone": "STRING",
+    "first_day": "DATE",
+    "last_day": "DATE",
+    "as_of": "DATE",
+}
+
+_FIXED: Mapping[str, Mapping[str, str]] = {
+    SOURCE_LOAD: {
+        "source": "STRING",
+        "loaded_from": "DATE",
+        "complete_through": "DATE",
+        "loaded_at": "TIMESTAMP",
+        "row_count": "INT64",
+    },
+    "kpi.dim_kpi": {
+        "kpi_id": "INT64",
+        "kpi_code": "STRING",
+        "kpi_name": "STRING",
+        "kpi_group": "STRING",
+        "kind": "STRING",
+        "format": "STRING",
+        "unit": "STRING",
+        "decimals": "INT64",
+        "direction": "STRING",
+        "definition": "STRING",
+        "terms": "STRING",
+        "version": "INT64",
+    },
+    "kpi.dim_entity": {
+        "entity_id": "INT64",
+        "entity_code": "STRING",
+        "entity_name": "STRING",
+        "entity_type": "STRING",
+        "parent_id": "INT64",
+        "opened": "DATE",
+        "closed": "DATE",
+        "rule": "STRING",
+    },
+    FACTS: {
+        "date_key": "DATE",
+        "kpi_id": "INT64",
+        "entity_id": "INT64",
+        "value": "FLOAT64",
+        "numerator": "FLOAT64",
+        "denominator": "FLOAT64",
+    },
+    "kpi.schema_version": {"table_name": "STRING", "version": "INT64"},
+}
+_WINDOW_TYPES = {
+    **dict.fromkeys(("value", "prior", "delta", "delta_pct"), "FLOAT64"),
+    **dict.fromkeys(("reason", "prior_reason", "delta_reason"), "STRING"),
+    **dict.fromkeys(("missing_days", "prior_missing_days"), "INT64"),
+}
+_DASHBOARD_KEYS = {"as_of_date": "DATE", "kpi_id": "INT64", "entity_id": "INT64"}
+# The longest suffix wins: "mtd_prior_reason" is a reason, not a prior.
+_SUFFIXES = sorted(WINDOW_COLUMNS, key=len, reverse=True)
+
+
+def physical_layers(catalogue: Catalogue) -> dict[str, str]:
+    """Return logical layer → physical schema of a domain: ``{domain}_{layer}`` unless it names another."""
+    logical = {"raw", "mart", "kpi", "ops", *(source.layer for source in catalogue.sources)}
+    return {name: catalogue.layers.get(name, f"{catalogue.domain}_{name}") for name in sorted(logical)}
+
+
+def declared_types(table: str) -> Mapping[str, str]:
+    """Return the declared GoogleSQL types of a library table's columns; empty for any other table.
+
+    The dashboard's window columns depend on the domain; ask :func:`column_type` for those.
+    """
+    return _DASHBOARD_KEYS if table == DASHBOARD else _FIXED.get(table, {})
+
+
+def column_type(table: str, column: str) -> str | None:
+    """Return the declared GoogleSQL type of one column, or None where nothing declares it."""
+    known = declared_types(table).get(column)
+    if known is not None or table != DASHBOARD:
+        return known
+    if column == "payload":
+        return "STRING"
+    return next((_WINDOW_TYPES[end] for end in _SUFFIXES if column.endswith(f"_{end}")), None)
+
+
+def dashboard_columns(windows: tuple[str, ...]) -> dict[str, str]:
+    """Return the columns of ``kpi.agg_kpi_dashboard`` for these windows, in order."""
+    columns = dict(_DASHBOARD_KEYS)
+    for window in windows:
+        columns |= {f"{window}_{name}": _WINDOW_TYPES[name] for name in WINDOW_COLUMNS}
+    return {**columns, "payload": "STRING"}
+
+
+def library_tables(catalogue: Catalogue) -> dict[str, dict[str, str]]:
+    """Return every declared table of a domain: its sources and what the library fills.
+
+    Returns
+    -------
+    dict
+        Logical table name → column → GoogleSQL type. ``mart.dim_date``, the SQL models and
+        the gate's results are not here: their columns come from what makes them.
+    """
+    sources = {
+        f"{source.layer}.{source.name}": {column.name: column.type for column in source.columns}
+        for source in catalogue.sources
+    }
+    fixed = {name: dict(columns) for name, columns in _FIXED.items()}
+    windows = tuple(window.name for window in catalogue.windows)
+    return {**sources, **fixed, DASHBOARD: dashboard_columns(windows)}

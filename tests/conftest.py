@@ -1,0 +1,20 @@
+"""Settings that every test runs under."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+# The zone comes from outside (`make test` says UTC, .ci/run runs everything again in Auckland):
+# nothing may depend on it.
+os.environ.setdefault("TZ", "UTC")
+if hasattr(time, "tzset"):
+    time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own KPI_TOML must not steer the tests."""
+    monkeypatch.delenv("KPI_TOML", raising=False)

@@ -1,0 +1,159 @@
+"""Run record, lock and release."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kpi_lib.errors import GateError, RunError, WarehouseError
+from kpi_lib.operations.lock import run_lock
+from kpi_lib.operations.release import Releases
+from kpi_lib.operations.run import Run, prune_runs, read_runs
+
+NOON = dt.datetime(2026, 11, 21, 20, 0, tzinfo=dt.UTC)
+
+
+def clock() -> dt.datetime:
+    return NOON
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Releases:
+    return Releases(tmp_path / "data" / "warehouse.duckdb", tmp_path / "build")
+
+
+def publish(releases: Releases, run_id: str) -> Path:
+    staged = releases.stage(run_id)
+    (staged / "warehouse.duckdb").write_text(run_id)
+    (staged / "site" / "index.html").write_text(run_id)
+    (staged / "pdf" / "a.pdf").write_text(run_id)
+    return releases.publish(staged, {"run_id": run_id})
+
+
+def seen(releases: Releases) -> set[str]:
+    return {
+        releases.warehouse.read_text(),
+        (releases.output / "site" / "index.html").read_text(),
+        (releases.output / "pdf" / "a.pdf").read_text(),
+    }
+
+
+def test_publishing_switches_tables_and_pages_together(releases: Releases) -> None:
+    assert releases.record() is None
+    publish(releases, "r1")
+    assert seen(releases) == {"r1"}
+    publish(releases, "r2")
+    assert seen(releases) == {"r2"}
+    assert releases.record() == {"run_id": "r2"}
+
+
+def test_staging_starts_from_the_published_warehouse_and_is_discarded(releases: Releases) -> None:
+    publish(releases, "r1")
+    staged = releases.stage("r2")
+    assert (staged / "warehouse.duckdb").read_text() == "r1"
+    (staged / "warehouse.duckdb").write_text("half")
+    releases.discard(staged)
+    assert not staged.exists()
+    assert seen(releases) == {"r1"}
+
+
+def test_a_dead_runs_staging_folder_is_cleared(releases: Releases) -> None:
+    releases.stage("dead")
+    releases.stage("next")
+    assert [path.name for path in releases.folder.glob(".staging-*")] == [".staging-next"]
+
+
+def test_a_removed_build_folder_comes_back(releases: Releases) -> None:
+    publish(releases, "r1")
+    for link in releases.output.iterdir():
+        link.unlink()
+    releases.output.rmdir()
+    publish(releases, "r2")
+    assert seen(releases) == {"r2"}
+
+
+def test_what_is_in_the_way_is_refused_untouched(releases: Releases) -> None:
+    releases.warehouse.parent.mkdir(parents=True)
+    releases.warehouse.write_text("mine")
+    with pytest.raises(WarehouseError, match="in the way") as caught:
+        releases.stage("r1")
+    assert str(releases.warehouse) in str(caught.value)
+    assert releases.warehouse.read_text() == "mine"
+
+
+def test_pruning_keeps_the_published_one_and_the_newest_before_it(releases: Releases) -> None:
+    for number in range(1, 6):
+        publish(releases, f"r{number}")
+    releases.prune(keep=2)
+    left = {path.name for path in releases.folder.iterdir()}
+    assert left == {"current", "r5", "r4", "r3"}
+    assert seen(releases) == {"r5"}
+
+
+def test_private_pages_are_for_the_owner_alone(releases: Releases) -> None:
+    release = publish(releases, "r1")
+    assert (release / "private").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_step_records_what_it_did_and_how_it_failed(tmp_path: Path) -> None:
+    run = Run.start(tmp_path, clock, kind="nightly")
+    with run.step("facts", "winery") as step:
+        step.rows = {"kpi.fact_kpi_daily": 3}
+    with pytest.raises(GateError), run.step("gate", "winery"):
+        raise GateError("party_size is negative in 1 row.")
+    run.finish("failed")
+    record = json.loads((run.folder / "run.json").read_text())
+    assert record["status"] == "failed"
+    assert [(step["name"], step["status"]) for step in record["steps"]] == [
+        ("facts", "done"),
+        ("gate", "failed"),
+    ]
+    assert record["steps"][0]["rows"] == {"kpi.fact_kpi_daily": 3}
+    assert "negative" in record["steps"][1]["note"]
+
+
+def test_run_ids_never_collide_and_are_pruned_oldest_first(tmp_path: Path) -> None:
+    ids = [Run.start(tmp_path, clock).run_id for _ in range(3)]
+    assert len(set(ids)) == 3
+    prune_runs(tmp_path, keep=1)
+    assert [record["run_id"] for record in read_runs(tmp_path)] == [max(ids)]
+
+
+HOLDER = """
+import datetime as dt, sys, time
+from pathlib import Path
+from kpi_lib.operations.lock import run_lock
+with run_lock(Path(sys.argv[1]), "first", dt.datetime.now(dt.UTC)):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_runs_never_overlap_and_a_killed_owner_frees_the_lock(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(RunError, match=rf"run first, process {holder.pid}"),
+            run_lock(tmp_path, "2", NOON),
+        ):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    begun = time.monotonic()
+    with run_lock(tmp_path, "3", NOON, wait_seconds=10):
+        assert time.monotonic() - begun < 10
