@@ -24,6 +24,12 @@ NOON = dt.datetime(2024, 3, 5, 20, 0, tzinfo=dt.UTC)
 MAIN, CAVE, ONLINE = "Main Tasting Room", "Cave Tasting Room", "Online"
 ENTITY_IDS = {"ALL": 0, "MAIN_TASTING_ROOM": 1, "CAVE_TASTING_ROOM": 2, "ONLINE": 3, "UNASSIGNED": 9}
 
+
+def local(*parts: int) -> dt.datetime:
+    """Return a local time of day: a DATETIME, which has no zone."""
+    return dt.datetime(*parts)  # type: ignore[arg-type]  # noqa: DTZ001
+
+
 _NO_MONEY = dict.fromkeys(("refund_amount", "discount", "tax", "tip", "shipping"), Decimal(0))
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "stg_order": {
@@ -32,12 +38,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "subtotal": Decimal(100), "total": Decimal(100), "currency": "USD",
     },
     "stg_order_item": {
-        "line_no": 1, "product_id": 1, "item_type": "Wine", "quantity": 1, "unit_price": Decimal(100), "paid_at": NOON,
+        "line_no": 1, "product_id": 1, "item_type": "Wine", "quantity": 1, "unit_price": Decimal(100),
+        "paid_at": NOON,
     },
     "stg_product": {"sku": "X", "title": "X", "type": "Red Wine", "bottle_ml": 750, "price": Decimal(100)},
     "stg_tock_reservation": {
-        "experience_name": "Tasting", "reservation_datetime": dt.datetime(2024, 3, 5, 14, 0), "location": MAIN,
-        "party_size": 2, "status": "finished", "final_total": Decimal(70),
+        "experience_name": "Tasting", "reservation_datetime": local(2024, 3, 5, 14, 0),
+        "location": MAIN,        "party_size": 2, "status": "finished", "final_total": Decimal(70),
     },
     "stg_tock_guest": {"is_new": True},
     "stg_club_membership": {"club": "Classic", "signup_at": NOON, "location": MAIN},

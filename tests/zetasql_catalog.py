@@ -32,6 +32,7 @@ from zetasql.types import (
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.warehouse.tables import PARAMETERS, library_tables
+from tests.zetasql_module import use_compiled_module
 
 _KINDS = {
     name: TypeKind[f"TYPE_{'DOUBLE' if name == 'FLOAT64' else name}"]
@@ -58,6 +59,7 @@ class GoogleSql:
     """A catalog of logical tables, and the analyzer over it."""
 
     def __init__(self, tables: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        use_compiled_module()
         self.tables: dict[str, dict[str, str]] = {}
         self._language = LanguageOptions.maximum_features()
         self._language.product_mode = ProductMode.PRODUCT_EXTERNAL

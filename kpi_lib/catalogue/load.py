@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kpi_lib.catalogue.checks import Problem, check_definitions
-from kpi_lib.catalogue.models import Catalogue, Column, Entity, Group, Kpi, Model, Report, Source
+from kpi_lib.catalogue.models import Catalogue, Entity, Group, Kpi, Model, Report, Source
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS, find_root, load_settings
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.periods import PRIOR_YEAR, STANDARD_WINDOWS, Calendar, Comparison, Window
@@ -206,14 +206,14 @@ def _source(row: Mapping[str, Any]) -> dict[str, Any]:
     minima = values.pop("minimum", {})
     personal = values.pop("personal", [])
     values["columns"] = [
-        Column.model_construct(
-            name=name,
-            type=str(kind).removesuffix("!"),
-            nullable=not str(kind).endswith("!"),
-            values=tuple(accepted.get(name, ())),
-            minimum=minima.get(name),
-            personal=name in personal,
-        ).model_dump()
+        {
+            "name": name,
+            "type": str(kind).removesuffix("!"),
+            "nullable": not str(kind).endswith("!"),
+            "values": tuple(accepted.get(name, ())),
+            "minimum": minima.get(name),
+            "personal": name in personal,
+        }
         for name, kind in values.get("columns", {}).items()
     ]
     return values

@@ -87,14 +87,7 @@ class Presence:
     def find(cls, there: Bools, active_from: Ints, active_to: Ints, stock: Bools) -> Presence:
         """Group the columns of ``there`` ``(days, series)`` by what decides their reasons."""
         days = there.shape[0]
-        parts = [active_from.astype("<i8"), active_to.astype("<i8"), stock.astype("<i8")]
-        packed = np.packbits(there, axis=0).T
-        key = np.hstack([np.column_stack(parts).view(np.uint8).reshape(len(stock), -1), packed])
-        if len(key) and (key == key[0]).all():
-            index, of_series = np.zeros(1, np.intp), np.zeros(len(key), np.intp)
-        else:
-            rows = np.ascontiguousarray(key).view(f"V{key.shape[1]}").ravel()
-            _, index, of_series = np.unique(rows, return_index=True, return_inverse=True)
+        index, of_series = _alike(there, np.column_stack([active_from, active_to, stock.astype(np.int64)]))
         chosen = there[:, index]
         counts = np.zeros((days + 1, len(index)), np.int32)
         np.cumsum(chosen, axis=0, out=counts[1:])
@@ -157,3 +150,15 @@ class Presence:
         known = np.take_along_axis(self.latest, row, axis=0).astype(np.int64)
         back: Ints = np.maximum(last - known, 0)
         return back
+
+
+def _alike(there: Bools, traits: Ints) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return one series of each kind of column and traits, and for each series its kind."""
+    if len(traits) and (there == there[:, :1]).all() and (traits == traits[0]).all():
+        return np.zeros(1, np.intp), np.zeros(len(traits), np.intp)
+    if not len(traits):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    key = np.hstack([traits.view(np.uint8), np.packbits(there, axis=0).T])
+    rows = np.ascontiguousarray(key).view(f"V{key.shape[1]}").ravel()
+    _, index, of_series = np.unique(rows, return_index=True, return_inverse=True)
+    return index, of_series

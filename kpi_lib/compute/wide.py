@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,6 @@ from kpi_lib.compute.arguments import (
     resolve_windows,
 )
 from kpi_lib.compute.cube import Cube, cube
-from kpi_lib.compute.grid import read_days
 from kpi_lib.compute.presence import SpanDays, blocks
 from kpi_lib.compute.reasons import Codes
 from kpi_lib.compute.sums import Floats
@@ -191,51 +190,6 @@ def rollup_wide(
         resolve_windows(windows, ready.catalogue),
         resolve_comparisons(comparisons, ready.catalogue),
     )
-
-
-def rollup_blocks(
-    facts: pd.DataFrame | Iterable[pd.DataFrame],
-    catalogue: Catalogue | str | Path,
-    as_of: AsOf = None,
-    windows: Iterable[str | Window] | None = None,
-    comparisons: Iterable[str | Comparison] | None = None,
-    events: pd.DataFrame | None = None,
-    loaded: Loaded | None = None,
-    *,
-    series: int = 500,
-) -> Iterator[Wide]:
-    """Roll facts up block by block of series, so that memory holds one block at a time.
-
-    Parameters
-    ----------
-    facts
-        A frame, or an iterable of frames that each hold whole series.
-    catalogue, as_of, windows, comparisons, events, loaded
-        As for :func:`rollup_wide`. With several frames and no ``as_of``, each block has its own dates.
-    series
-        Series per block, when one frame is given.
-
-    Yields
-    ------
-    Wide
-        The same numbers as :func:`rollup_wide` has for these series.
-    """
-    if series < 1:
-        raise UsageError(f"series = {series} cannot be.", remedy="Use a whole number from 1 on.")
-    windows = None if windows is None else tuple(windows)
-    comparisons = None if comparisons is None else tuple(comparisons)
-    if isinstance(facts, pd.DataFrame):
-        if as_of is None and len(facts):
-            as_of = list(np.unique(read_days(facts, "date_key", "facts")))
-        facts = _blocks(facts, series)
-    for block in facts:
-        yield rollup_wide(block, catalogue, as_of, windows, comparisons, events, loaded)
-
-
-def _blocks(facts: pd.DataFrame, series: int) -> Iterator[pd.DataFrame]:
-    pair = facts.groupby(["kpi_id", "entity_id"], sort=True).ngroup().to_numpy()
-    for first in range(0, int(pair.max(initial=-1)) + 1, series):
-        yield facts[(pair >= first) & (pair < first + series)]
 
 
 def _roll(ready: Cube, as_of: Days, windows: Sequence[Window], comparisons: Sequence[Comparison]) -> Wide:

@@ -19,6 +19,7 @@ from kpi_lib.operations.run import Run
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
+from kpi_lib.warehouse.tables import dashboard_columns
 
 SCHEMA_VERSION = 1
 DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
@@ -172,9 +173,8 @@ def roll_up(
     held = _held_dates(warehouse)
     everything = full or held.empty or not _same_columns(warehouse, catalogue)
     dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
-    if backfill is not None and not everything:
-        first, last = _within(spine, backfill)
-        dates = dates.union(pd.date_range(first, last, freq="D"))
+    if backfill is not None:
+        dates = dates.union(pd.date_range(*_within(spine, backfill), freq="D"))
     frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=(span.first_day, span.last_day))
     if everything:
         cause = "full build" if full or not held.empty else "first build"
@@ -215,8 +215,7 @@ def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
 
 
 def _same_columns(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> bool:
-    columns = warehouse.columns(DASHBOARD_TABLE)
-    return all(f"{window.name}_value" in columns for window in catalogue.windows)
+    return set(dashboard_columns(catalogue)) <= set(warehouse.columns(DASHBOARD_TABLE))
 
 
 def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from kpi_lib.catalogue import Catalogue, Problem, Settings, read
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.quality import check_suites
 
 
 def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
@@ -27,6 +28,7 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
             workspace = Workspace(settings, domains=(name,))
             problems += _check_columns(catalogue)
             problems += _check_reports(workspace, catalogue)
+            problems += _check_suites(workspace, catalogue)
     return problems
 
 
@@ -73,3 +75,14 @@ def _check_reports(workspace: Workspace, catalogue: Catalogue) -> list[Problem]:
         for report in catalogue.reports
         if not workspace.notebooks(catalogue, report.notebook).is_file()
     ]
+
+
+def _check_suites(workspace: Workspace, catalogue: Catalogue) -> list[Problem]:
+    folder = workspace.expectations(catalogue)
+    if not folder.is_dir():
+        return []
+    try:
+        check_suites(catalogue, folder)
+    except DefinitionError as error:
+        return [Problem(error.where or str(folder), "", error.what, error.remedy)]
+    return []

@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from kpi_lib.reporting.api import write_api
 from kpi_lib.reporting.check import check_site
 from kpi_lib.reporting.context import GateSummary, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.html import failed_html, write_text
 from kpi_lib.reporting.render import Renderer, choose_renderer
 from kpi_lib.reporting.runner import Limits, NotebookJob, NotebookResult, run_notebooks
 from kpi_lib.reporting.site import DomainHome, home_of, write_archive, write_home, write_kpi_index
@@ -112,6 +113,7 @@ def make_pages(
             renderer.render_pages(results, staged / "site", context)
             documents = _write_pdfs(renderer, results, staged, context)
             _write_rest(workspace, request, results, staged, context)
+            _fill_gaps(workspace, request, staged, context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):
@@ -271,6 +273,17 @@ def _write_rest(
     single -= {r.name for catalogue, _ in request.domains for r in catalogue.reports if r.foreach}
     write_archive(site, context, [item.job.page for item in results if item.ok and item.job.report in single])
     write_home(site, context, homes)
+
+
+def _fill_gaps(workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext) -> None:
+    """Give every page that was never made, because only some were asked for, one that says so."""
+    everything = replace(request, only=(), limit=None)
+    for catalogue, record in request.domains:
+        for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, everything):
+            page = staged / "site" / job.page
+            if not page.is_file():
+                reason = "It has not been made yet. `kpi nightly` without --only and --limit makes every page."
+                write_text(page, failed_html(job.title, job.page, context, reason))
 
 
 def _home(site: Path, catalogue: Catalogue, report: Any, as_of: dt.date) -> DomainHome:

@@ -103,7 +103,7 @@ def derive(catalogue: Catalogue, as_of: dt.date) -> tuple[Reconciliation, ...]:
         *_parts(catalogue),
         *_ratios(catalogue),
         *_mart_is_fact(catalogue),
-        windows_from_facts(catalogue, as_of),
+        *windows_from_facts(catalogue, as_of),
     )
 
 
@@ -178,7 +178,8 @@ def _parts(catalogue: Catalogue) -> list[Reconciliation]:
     leaves = [entity for entity in catalogue.entities if entity.parent and entity.code not in parents]
     # Both sides of a ratio add up over entities; its value does not.
     ratios = _ids(catalogue, "ratio") or "-1"
-    kpis = _ids(catalogue, "sum", "last", "ratio")
+    # Every daily value of a whole is built by adding up its parts, whatever happens over time.
+    kpis = _ids(catalogue, "sum", "last", "ratio", "average", "min", "max")
     return [
         Reconciliation(
             name=f"{kind}_parts_of_{whole.code.lower()}",

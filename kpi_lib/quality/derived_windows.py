@@ -67,7 +67,7 @@ WHERE dash.kpi_id IN ({ids})
 ORDER BY dash.kpi_id, dash.entity_id, dash.window_name, dash.side"""
 
 
-def windows_from_facts(catalogue: Catalogue, as_of: dt.date) -> Reconciliation:
+def windows_from_facts(catalogue: Catalogue, as_of: dt.date) -> list[Reconciliation]:
     """Return the reconciliation of the dashboard's values and priors with sums over the facts.
 
     A prior may be withheld (no history); where it is shown, it must be the sum of its days.
@@ -76,7 +76,10 @@ def windows_from_facts(catalogue: Catalogue, as_of: dt.date) -> Reconciliation:
     kinds = [_KIND.format(id=kpi.id, kind=kpi.kind, scale=float(kpi.scale)) for kpi in known]
     shown = [_SHOWN.format(window=window.name, side=side) for window in catalogue.windows for side in SIDES]
     divided = [str(kpi.id) for kpi in known if kpi.kind in ("ratio", "average")]
-    return Reconciliation(
+    days = _span_rows(catalogue, as_of)
+    if not known or not days:
+        return []
+    found = Reconciliation(
         name="dashboard_is_sum_of_facts",
         severity="critical",
         says="Every value and prior of the dashboard is what the facts of its days give.",
@@ -85,17 +88,21 @@ def windows_from_facts(catalogue: Catalogue, as_of: dt.date) -> Reconciliation:
         remedy="Rebuild the roll-ups of this as-of date.",
         sql=_SQL.format(
             shown="\n  UNION ALL\n".join(shown),
-            spans=_span_rows(catalogue, as_of),
+            spans="\n      UNION ALL\n".join(days),
             kinds="\n      UNION ALL\n".join(kinds),
             ids=", ".join(str(kpi.id) for kpi in known),
             divided=", ".join(divided) or "-1",
         ),
     )
+    return [found]
 
 
-def _span_rows(catalogue: Catalogue, as_of: dt.date) -> str:
-    rows = spans([as_of], catalogue.windows, catalogue.comparisons[:1], catalogue.calendar)
-    selects = [
+def _span_rows(catalogue: Catalogue, as_of: dt.date) -> list[str]:
+    # The plain columns show the prior year where there is one, else the first comparison.
+    names = [item.name for item in catalogue.comparisons]
+    shown = names.index("prior_year") if "prior_year" in names else 0
+    rows = spans([as_of], catalogue.windows, catalogue.comparisons[shown : shown + 1], catalogue.calendar)
+    return [
         _SPAN.format(
             window=row["window"], side=side, start=pd.Timestamp(row[start]), end=pd.Timestamp(row[end])
         )
@@ -103,4 +110,3 @@ def _span_rows(catalogue: Catalogue, as_of: dt.date) -> str:
         for side, (start, end) in SIDES.items()
         if not pd.isna(row[start]) and not pd.isna(row[end])
     ]
-    return "\n      UNION ALL\n".join(selects)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kpi_lib.errors import DefinitionError
+from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.quality.results import Cell, CheckResult
 from kpi_lib.quality.suites import Rule, Suite
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 ROWS_KEPT = 20
+LONGEST_TEXT = 80
 # No list of values in a result: a rule that fails is asked again, for named columns only.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -84,7 +85,7 @@ class Inspector:
                 raise DefinitionError(
                     f"There is no parameter '{name}'.",
                     where=f"{where}.kwargs",
-                    remedy="Known: " + ", ".join(sorted(self._parameters)) + ".",
+                    remedy=did_you_mean(name, self._parameters),
                 )
         configuration = ExpectationConfiguration(
             type=rule.type, kwargs=dict(rule.kwargs), severity=rule.severity, meta={"name": rule.name}
@@ -107,7 +108,7 @@ class Inspector:
         self, suite: Suite, rules: Sequence[tuple[Rule, Expectation]], frame: pd.DataFrame
     ) -> list[CheckResult]:
         """Validate a frame against rules that share it; one result a rule, in their order."""
-        with _without_progress_monitor():
+        with _quietly():
             batch = self._batch(frame)
             found = batch.validate(
                 self._gx.ExpectationSuite(name=suite.table, expectations=[item for _, item in rules]),
@@ -116,7 +117,10 @@ class Inspector:
             )
             # Great Expectations reports rules that raised first, so the order is no guide.
             outcomes = {item.expectation_config.meta["name"]: item for item in found.results}
-            return [self._result(suite, rule, outcomes[rule.name], batch, item) for rule, item in rules]
+            known = frozenset(map(str, frame.columns))
+            return [
+                self._result(suite, rule, outcomes[rule.name], batch, item, known) for rule, item in rules
+            ]
 
     def _batch(self, frame: pd.DataFrame) -> Batch:
         if self._source is None:
@@ -131,7 +135,13 @@ class Inspector:
         return batch
 
     def _result(
-        self, suite: Suite, rule: Rule, outcome: Any, batch: Batch, expectation: Expectation
+        self,
+        suite: Suite,
+        rule: Rule,
+        outcome: Any,
+        batch: Batch,
+        expectation: Expectation,
+        known: Collection[str],
     ) -> CheckResult:
         fault = _exception(outcome.exception_info)
         failing: tuple[Mapping[str, Cell], ...] = ()
@@ -140,14 +150,14 @@ class Inspector:
         elif outcome.success:
             observed = _all_well(outcome.result)
         else:
-            columns = [name for name in rule.rows if name in batch.columns() and name not in self._personal]
+            columns = [name for name in rule.rows if name in known and name not in self._personal]
             detail = batch.validate(
                 expectation,
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": columns},
                 expectation_parameters=self._parameters,
             ).result
             rows = detail.get("unexpected_index_list") or []
-            failing = tuple(_row(row, columns, rule, self._personal) for row in rows[:ROWS_KEPT])
+            failing = tuple(_row(row, columns, self._personal) for row in rows[:ROWS_KEPT])
             observed = _trouble(rule, detail, rows)
         return CheckResult(
             table=suite.table,
@@ -164,13 +174,18 @@ class Inspector:
 
 
 @contextmanager
-def _without_progress_monitor() -> Iterator[None]:
-    """Keep tqdm from starting its watcher thread: the bars are off, and threads do not survive a fork."""
+def _quietly() -> Iterator[None]:
+    """Keep the library's warnings from the reader, and tqdm from starting its watcher thread.
+
+    The bars are off, so there is nothing to watch, and threads do not survive a fork.
+    """
     tqdm = importlib.import_module("tqdm.auto").tqdm
     before = tqdm.monitor_interval
     tqdm.monitor_interval = 0
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         tqdm.monitor_interval = before
 
@@ -202,7 +217,7 @@ def _one_line(text: object) -> str:
 def _all_well(result: Mapping[str, Any]) -> str:
     if "element_count" in result:
         checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
-        return f"holds in all {checked:,} rows checked"
+        return f"holds (rows checked: {checked:,})"
     if result.get("observed_value") is not None:
         return f"holds; found {_shown(result['observed_value'])}"
     return "holds"
@@ -214,9 +229,9 @@ def _trouble(rule: Rule, result: Mapping[str, Any], rows: Sequence[Mapping[str, 
             "failing": f"{int(result['unexpected_count']):,}",
             "rows": f"{int(result['element_count']):,}",
             "total": _total(result.get("unexpected_list") or []),
-            **_span(rows),
+            "when": _when(rows),
         }
-        template = rule.fails or "{failing} of {rows} rows break the rule"
+        template = rule.fails or "rows that break the rule: {failing} of {rows}"
         return template.format(**values)
     return f"found {_shown(result.get('observed_value'))}"
 
@@ -226,18 +241,22 @@ def _total(values: Sequence[Any]) -> str:
     return f"{sum(numbers):,.10g}" if numbers else str(len(values))
 
 
-def _span(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    days = [row["date_key"] for row in rows if "date_key" in row and not pd.isna(row["date_key"])]
+def _when(rows: Sequence[Mapping[str, Any]]) -> str:
+    days = sorted({str(cell(row["date_key"])) for row in rows if not pd.isna(row.get("date_key"))})
     if not days:
-        return {"first": "an unknown day", "last": "an unknown day"}
-    return {"first": str(cell(min(days))), "last": str(cell(max(days)))}
+        return "on no known day"
+    return f"on {days[0]}" if len(days) == 1 else f"on {len(days):,} days from {days[0]} to {days[-1]}"
 
 
-def _row(
-    row: Mapping[str, Any], columns: Sequence[str], rule: Rule, personal: Collection[str]
-) -> dict[str, Cell]:
-    extra = [name for name in row if name not in columns and name not in personal]
-    return {name: cell(row[name]) for name in (*columns, *extra) if name in row}
+def _row(row: Mapping[str, Any], columns: Sequence[str], personal: Collection[str]) -> dict[str, Cell]:
+    # The rule's own column comes with the row, behind the columns that identify it.
+    names = (*columns, *(name for name in row if name not in columns and name not in personal))
+    return {name: _short(cell(row[name])) for name in names if name in row}
+
+
+def _short(value: Cell) -> Cell:
+    long = isinstance(value, str) and len(value) > LONGEST_TEXT
+    return f"{str(value)[:LONGEST_TEXT]}…" if long else value
 
 
 def _shown(value: object) -> str:

@@ -126,6 +126,11 @@ def suite_parameters(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
+def bounded(item: Reconciliation) -> str:
+    """Return a reconciliation's SQL such that it yields no more rows than are worth counting."""
+    return _BOUNDED.format(sql=item.sql, limit=MOST_DIFFERENCES + 1)
+
+
 class _Runner:
     """Runs profiles and reconciliations for one verdict."""
 
@@ -158,7 +163,7 @@ class _Runner:
     def reconcile(self, item: Reconciliation) -> CheckResult:
         """Run one reconciliation; every row it returns is a difference."""
         try:
-            frame = self.frame(_BOUNDED.format(sql=item.sql, limit=MOST_DIFFERENCES + 1))
+            frame = self.frame(bounded(item))
         except KpiError as error:
             self._raise_if_away(error)
             return _sql_failed(item.table or "reconciliation", item.name, item.origin, error)
@@ -211,8 +216,8 @@ def _differences(count: int) -> str:
     if count == 0:
         return "no difference"
     if count > MOST_DIFFERENCES:
-        return f"more than {MOST_DIFFERENCES:,} rows differ"
-    return "1 row differs" if count == 1 else f"{count:,} rows differ"
+        return f"rows that differ: more than {MOST_DIFFERENCES:,}"
+    return f"rows that differ: {count:,}"
 
 
 def _nothing_defined(folder: Path) -> CheckResult:

@@ -12,7 +12,8 @@ A suite is plain Great Expectations JSON. Its ``meta`` adds what the gate needs:
 ``rows``
     The profile columns that identify a failing row.
 ``fails``
-    What was found, as a template with ``{failing}``, ``{rows}``, ``{total}``, ``{first}``, ``{last}``.
+    What was found, as a template with ``{failing}`` and ``{rows}`` (how many rows of the profile fail,
+    and are there), ``{total}`` (their values added up) and ``{when}`` (their days).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.quality.results import SEVERITIES, Severity
 
-TEMPLATE_FIELDS = ("failing", "rows", "total", "first", "last")
+TEMPLATE_FIELDS = ("failing", "rows", "total", "when")
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,9 @@ def _small_print(data: ReportData, figure: Figure) -> str:
     kpi = figure.kpi
     if figure.start is None or figure.end is None:
         return why_no_value(figure)
-    when = fmt.span(figure.start, figure.end)
+    when = fmt.span(figure.start, figure.end, year=False)
     if kpi.kind == "last":
-        when = fmt.day(figure.end)
+        when = fmt.day(figure.end, year=False)
     if figure.whole and figure.prior_end:
         return f"{when}; {fmt.amount(figure.prior, kpi, data.currency)} in {figure.prior_end.year}"
     return f"{when}; {why_no_change(figure, data.currency)}"
@@ -87,7 +87,7 @@ def _card_typst(data: ReportData, figure: Figure) -> str:
     hair, mut = tokens()["hair"], tokens()["mut"]
     value = fmt.humanised(figure.value, figure.kpi, data.currency)
     return (
-        f'block(width: 100%, stroke: 0.6pt + rgb("{hair}"), radius: 5pt, inset: 8pt, {{'
+        f'grid.cell(stroke: 0.6pt + rgb("{hair}"), inset: 8pt, {{'
         f"set par(leading: 0.4em); set block(spacing: 5pt); "
         f'block(text(size: 8pt, fill: rgb("{mut}"), {text_typst(figure.kpi.title)})); '
         f"block(text(size: 16pt, weight: 600, {text_typst(value)})); "

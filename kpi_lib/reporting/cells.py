@@ -21,6 +21,7 @@ def value_cell(figure: Figure, currency: str) -> Cell:
     """Return the cell of a value: exact, with what is to be known about it."""
     why = why_no_value(figure)
     text = fmt.exact(figure.value, figure.kpi, currency)
+    brief = fmt.whole(figure.value, figure.kpi, currency)
     if figure.value is None:
         return Cell(text, title=why, spoken=f"none: {why}")
     if why:
@@ -30,8 +31,9 @@ def value_cell(figure: Figure, currency: str) -> Cell:
             spoken=f"partial: {why}",
             mark=PARTIAL,
             cents=small_cents(figure.kpi),
+            brief=brief,
         )
-    return Cell(text, title=dates(figure), cents=small_cents(figure.kpi))
+    return Cell(text, title=dates(figure), cents=small_cents(figure.kpi), brief=brief)
 
 
 def small_cents(kpi: Kpi) -> bool:
@@ -66,7 +68,8 @@ def day_cell(data: ReportData, kpi: Kpi) -> Cell:
     value = rows["value"].iloc[0]
     if not pd.isna(value):
         text = fmt.exact(float(value), kpi, data.currency)
-        return Cell(text, title=fmt.day(data.as_of), cents=small_cents(kpi))
+        brief = fmt.whole(float(value), kpi, data.currency)
+        return Cell(text, title=fmt.day(data.as_of), cents=small_cents(kpi), brief=brief)
     gap = bool(series.missing(kpi, rows).iloc[0])
     why = "no data for this day" if gap else "nothing to divide by on this day"
     return Cell(fmt.DASH, title=why, spoken=f"none: {why}")

@@ -153,11 +153,12 @@ def _trend(data: ReportData, kpi: Kpi) -> Sketch:
     dots = [(12.0, latest[-1][1], "acc")] if latest[-1][1] is not None else []
     names = [f"{stamp:%b}" for stamp in table.index[-12:]]
     specs = []
-    for width, height, step in ((1132, 280, 1), (358, 230, 3)):
+    for width, height, step in ((1132, 280, 1), (358, 230, 3), (660, 168, 1)):
         places = tuple((float(n + 1), name) for n, name in enumerate(names) if (11 - n) % step == 0)
         frame = _frame(data, kpi, years, (width, height), (1, 12), places, zero=kpi.kind == "sum")
         specs.append(lines_spec(frame, lines, spread(ends, frame), dots))
-    return Sketch(specs[0], specs[1], _trend_words(data, kpi, table), _trend_caption(data, kpi, table))
+    words, caption = _trend_words(data, kpi, table), _trend_caption(data, kpi, table)
+    return Sketch(specs[0], specs[1], words, caption, specs[2])
 
 
 def _trend_words(data: ReportData, kpi: Kpi, table: pd.DataFrame) -> str:

@@ -91,7 +91,7 @@ class SiteContext:
     def built(self) -> str:
         """The instant of the build in the business's zone, for people."""
         local = self.built_at.astimezone(ZoneInfo(self.timezone))
-        return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+        return f"{local:%a} {day(local.date())}, {local:%H:%M} {local.tzname()}"
 
     @property
     def complete(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.data import Figure, ReportData
-from kpi_lib.reporting.reasons import changed, in_sentence, why_no_change
+from kpi_lib.reporting.reasons import in_sentence, moved, why_no_change
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def _volume_and_rate(data: ReportData, part: Figure, window: str) -> str:
         )
         figures = [data.row(rate.code, window), data.row(base.code, window)] if base else []
         if len(figures) == 2 and all(figure.whole and figure.delta is not None for figure in figures):
-            moved = changed(figures[1], data.currency)
-            volume = f"{in_sentence(figures[1].kpi.title)} {moved.arrow} {moved.text}"
+            volume = f"{in_sentence(figures[1].kpi.title)} {moved(figures[1], data.currency)}"
             step = fmt.signed(figures[0].delta, rate, data.currency)
-            return f"{volume}, {step} each"
+            return f"{volume}, {step} each" if step[:1] in ("+", fmt.MINUS) else volume
     return ""

@@ -13,8 +13,12 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.periods import Window
+from kpi_lib.reporting.markup import text_html
+from kpi_lib.reporting.theme import notebook_style
 
 MAIN_COMPARISON = "prior_year"
+#: Whole calendar years of daily values before the current one: what the longest chart shows.
+HISTORY_YEARS = 3
 
 
 class Reader(Protocol):
@@ -86,7 +90,7 @@ class ReportData:
     rollups
         The long frame of this day and entity.
     daily
-        The daily values of this entity up to this day.
+        The daily values of this entity, three whole years and the current one up to this day.
     loads
         The load record of every source.
     reader
@@ -96,9 +100,9 @@ class ReportData:
     catalogue: Catalogue
     as_of: dt.date
     entity: Entity
-    rollups: pd.DataFrame
-    daily: pd.DataFrame
-    loads: pd.DataFrame
+    rollups: pd.DataFrame = field(repr=False)
+    daily: pd.DataFrame = field(repr=False)
+    loads: pd.DataFrame = field(repr=False)
     watermark: dt.date
     reader: Reader | None = field(default=None, repr=False, compare=False)
 
@@ -129,15 +133,23 @@ class ReportData:
         """Return a KPI's daily ``value, numerator, denominator``, indexed by date, oldest first."""
         return self._days.get(self.catalogue.kpi(kpi_code).id, _NO_DAYS)
 
-    def by_entity(self, kpi_code: str, window: str) -> list[tuple[Entity, Figure]]:
-        """Return a KPI's figure for every other entity that has one, in catalogue order."""
-        kpi = self.catalogue.kpi(kpi_code)
-        found = []
-        for entity, figures in self._entities:
-            figure = figures.get((kpi.id, window, MAIN_COMPARISON))
-            if figure is not None:
-                found.append((entity, figure))
-        return found
+    def of_entity(self, entity: str, kpi_code: str, window: str) -> Figure | None:
+        """Return a KPI's figure for another entity (read when first asked for); None where it has none."""
+        code = self.catalogue.entity(entity).code
+        if code == self.entity.code:
+            return self.row(kpi_code, window)
+        if self.reader is None:
+            return None
+        if code not in self._others:
+            rollups = self.reader.rollups(as_of=self.as_of, entity=code)
+            self._others[code] = _figures(rollups, self.catalogue)
+        return self._others[code].get((self.catalogue.kpi(kpi_code).id, window, MAIN_COMPARISON))
+
+    def _repr_html_(self) -> str:
+        """Say what this is and give the notebook the look of the pages."""
+        when = f"{self.as_of:%a} {self.as_of.day} {self.as_of:%b %Y}"
+        words = f"{self.catalogue.title}, {self.entity.name}, as of {when}"
+        return f"<style>{notebook_style()}</style><p>{text_html(words)}</p>"
 
     @cached_property
     def _figures(self) -> dict[tuple[int, str, str], Figure]:
@@ -152,14 +164,8 @@ class ReportData:
         }
 
     @cached_property
-    def _entities(self) -> list[tuple[Entity, Mapping[tuple[int, str, str], Figure]]]:
-        if self.reader is None:
-            return []
-        others = [entity for entity in self.catalogue.entities if entity.id not in (0, self.entity.id)]
-        return [
-            (entity, _figures(self.reader.rollups(as_of=self.as_of, entity=entity.code), self.catalogue))
-            for entity in others
-        ]
+    def _others(self) -> dict[str, Mapping[tuple[int, str, str], Figure]]:
+        return {}
 
 
 def load_report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "ALL") -> ReportData:
@@ -200,7 +206,7 @@ def load_report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "A
         as_of=wanted,
         entity=chosen,
         rollups=rollups,
-        daily=wh.daily(entity=chosen.code, until=wanted),
+        daily=wh.daily(entity=chosen.code, since=dt.date(wanted.year - HISTORY_YEARS, 1, 1), until=wanted),
         loads=wh.loads(),
         watermark=wh.watermark(),
         reader=wh,

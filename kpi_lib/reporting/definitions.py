@@ -39,7 +39,7 @@ def formula(catalogue: Catalogue, kpi: Kpi) -> str:
     """Return a KPI's formula in words; empty when it is a plain column."""
     if kpi.kind == "ratio" and kpi.numerator and kpi.denominator:
         scale = f" × {kpi.scale:g}" if kpi.scale != 1 else ""
-        return f"{_column(catalogue, kpi.numerator)} ÷ {_column(catalogue, kpi.denominator)}{scale}"
+        return f"{column_title(catalogue, kpi.numerator)} ÷ {column_title(catalogue, kpi.denominator)}{scale}"
     parts = ""
     for code, factor in kpi.terms.items():
         size = "" if abs(factor) == 1 else f"{abs(factor)} × "
@@ -67,7 +67,8 @@ def source(catalogue: Catalogue, kpi: Kpi) -> str:
     return f"{catalogue.mart}: {', '.join(column for column in columns if column)}" if catalogue.mart else ""
 
 
-def _column(catalogue: Catalogue, column: str) -> str:
+def column_title(catalogue: Catalogue, column: str) -> str:
+    """Return what a column of the mart is called: its KPI's title where it is one."""
     for kpi in catalogue.kpis:
         if kpi.kind != "ratio" and (kpi.column or kpi.code) == column:
             return kpi.title

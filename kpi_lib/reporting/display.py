@@ -13,7 +13,10 @@ from kpi_lib.reporting.definitions import definition_rows
 from kpi_lib.reporting.grid import Grid
 from kpi_lib.reporting.markup import items_html, raw_typst, text_html, text_markdown, text_typst
 from kpi_lib.reporting.notes import notes as note_list
+from kpi_lib.reporting.notes import window_dates
 from kpi_lib.reporting.piece import Piece, section
+from kpi_lib.reporting.plotting import Sketch
+from kpi_lib.reporting.theme import tokens
 
 COMPLETE = "kpi-complete"
 HEADINGS = {
@@ -56,7 +59,7 @@ def headline(report: ReportData, kpi: str | None = None) -> Piece:
         html=f'{eyebrow}<h1>{text_html(sentence)}</h1><p class="lede">{prose.html}</p>',
         markdown=f"{lead}\n\n{prose.markdown}",
         plain=f"{sentence}\n{prose.plain}",
-        typst=f"[{prose.typst}]",
+        typst=f'[#set text(font: ("{tokens().serif}", "{tokens().text}"), size: 11pt)\n{prose.typst}]',
         lead=lead,
         layout="hero",
     )
@@ -88,17 +91,15 @@ def chart(report: ReportData, kind: str, kpi: str | None = None) -> Piece:
         f"{drawing.inline(narrow, sketch.description, 'narrow')}{caption}</figure>"
     )
     svg = drawing.standalone(wide, sketch.description)
-    image = (
-        f'image(bytes({text_typst(svg)}), format: "svg", width: 100%, alt: {text_typst(sketch.description)})'
-    )
+    printed = drawing.standalone(drawing.draw(sketch.printed), sketch.description) if sketch.printed else svg
+    column = drawing.standalone(narrow, sketch.description)
     heading = HEADINGS.get(kind, "")
-    body = f"#figure({image})"
     return Piece(
         html=section(f"chart-{kind}", text_html(heading), figure) if heading else figure,
-        markdown=_with_heading(heading, raw_typst(body)),
+        markdown=_with_heading(heading, raw_typst(_figure(printed, sketch))),
         plain=f"{sketch.description}\n{sketch.caption}".strip(),
         svg=svg,
-        typst=f"[{body}]",
+        typst=f"[{_figure(column, sketch)}]",
     )
 
 
@@ -128,10 +129,11 @@ def table(report: ReportData, kind: str, group: str | None = None, kpi: str | No
 def notes(report: ReportData, kpi: str | None = None) -> Piece:
     """Return what a reader has to know before quoting a number."""
     found = note_list(report, report.kpi(kpi) if kpi else None)
+    printed = () if kpi else window_dates(report)
     heading = "To know before you quote a number"
     return Piece(
         html=section("notes", heading, items_html(found)),
-        markdown=_with_heading(heading, "\n".join(f"- {note.markdown}" for note in found)),
+        markdown=_with_heading(heading, "\n".join(f"- {note.markdown}" for note in (*found, *printed))),
         plain="\n".join([heading, *(f"- {note.plain}" for note in found)]),
     )
 
@@ -168,6 +170,13 @@ def _piece(grid: Grid, name: str, heading: str) -> Piece:
         markdown=_with_heading(heading, raw_typst(grid.typst)),
         plain=f"{heading}\n{grid.plain}",
     )
+
+
+def _figure(svg: str, sketch: Sketch) -> str:
+    picture = f'bytes({text_typst(svg)}), format: "svg", width: 100%, alt: {text_typst(sketch.description)}'
+    quiet = f'text(size: 7.5pt, fill: rgb("{tokens()["mut"]}"), {text_typst(sketch.caption)})'
+    caption = f"\n#block(above: 4pt, {quiet})" if sketch.caption else ""
+    return f"#block(breakable: false, width: 100%)[#figure(image({picture})){caption}]"
 
 
 def _with_heading(heading: str, body: str) -> str:

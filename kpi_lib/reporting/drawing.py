@@ -15,7 +15,9 @@ Converter = Callable[[Spec], str]
 
 _VIEWBOX = re.compile(r'viewBox="([^"]+)"')
 _ARIA = re.compile(r'\s(?:role|aria-[a-z]+|class|cursor|pointer-events)="[^"]*"|\sopacity="1"')
-_EMPTY = re.compile(r'<g[^>]*></g>|<path[^>]*\bd="(?:M0,0h0v0h0Z)?"[^>]*/>|<title>[^<]*</title>')
+_EMPTY = re.compile(
+    r'<g[^>]*(?<!/)></g>|<g[^>]*/>|<path[^>]*\bd="(?:M0,0h0v0h0Z)?"[^>]*/>|<title>[^<]*</title>'
+)
 _LONG = re.compile(r"(\d+\.\d{2})\d+")
 _converter: Converter | None = None
 

@@ -30,6 +30,7 @@ _SYMBOLS = {
     "NZD": "NZ$",
     "MXN": "MX$",
 }
+_AXIS_UNITS = ((1e9, "B", 1.5e9), (1e6, "M", 1.5e6), (1e3, "k", 1e4))
 _UNITS = ((1_000_000_000, "B"), (1_000_000, "M"), (10_000, "k"))
 
 
@@ -88,6 +89,13 @@ def amount(value: float | None, kpi: Kpi, currency: str = "USD") -> str:
     return _dress(fixed(number, 0 if whole else kpi.decimals), kpi, currency)
 
 
+def whole(value: float | None, kpi: Kpi, currency: str = "USD") -> str:
+    """Return a value with an amount in whole units; anything else to the KPI's decimals."""
+    if value is None or math.isnan(value) or kpi.format != "currency" or kpi.kind == "ratio":
+        return exact(value, kpi, currency)
+    return _dress(fixed(value, 0), kpi, currency)
+
+
 def compact(value: float) -> str:
     """Return three or so significant digits with k, M or B, e.g. ``1.24M``."""
     size = abs(value)
@@ -104,10 +112,7 @@ def axis(values: Sequence[float], kpi: Kpi, currency: str = "USD") -> list[str]:
     """Return short labels for the ticks of an axis, all in one unit, e.g. ``$0, $200k, $400k``."""
     numbers = [_stored(value, kpi) for value in values]
     size = max((abs(number) for number in numbers), default=0.0)
-    scale, letter = next(
-        ((unit, letter) for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")) if size >= unit * 1.5),
-        (1.0, ""),
-    )
+    scale, letter = next(((unit, letter) for unit, letter, least in _AXIS_UNITS if size >= least), (1.0, ""))
     scaled = [number / scale for number in numbers]
     decimals = next((count for count in range(4) if all(abs(round(n, count) - n) < 1e-6 for n in scaled)), 4)
     return [

@@ -10,12 +10,18 @@ from kpi_lib.reporting.format import LEVEL, Change
 from kpi_lib.reporting.markup import hidden, text_html, text_typst
 from kpi_lib.reporting.theme import tokens
 
+#: A printed table with more columns is set smaller and shows amounts in whole units.
+CROWDED = 7
 _CENTS = re.compile(r"(\.\d\d)$")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; ``small`` is the line under it, ``title`` what hovering says."""
+    """A column's heading.
+
+    ``small`` is the line under it, ``title`` what hovering says; a ``quiet`` one is only heard,
+    one that is not ``printed`` is left out of PDF.
+    """
 
     head: str
     small: str = ""
@@ -23,6 +29,7 @@ class Column:
     number: bool = True
     classes: str = ""
     printed: bool = True
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class Cell:
         A sign after the text that something is to be known.
     href
         Makes the text a link.
+    brief
+        What a crowded printed table says instead.
     html, typst
         Take the place of the text in that form: a sparkline, a bar.
     """
@@ -51,6 +60,7 @@ class Cell:
     title: str = ""
     spoken: str = ""
     cents: bool = False
+    brief: str = ""
     change: Change | None = None
     mark: str = ""
     href: str = ""
@@ -81,7 +91,8 @@ class Grid:
         """The table in a region that scrolls by itself and can be reached by keyboard."""
         heads = "".join(_head_html(column) for column in self.columns)
         rows = "".join(self._row_html(row) for row in self.rows)
-        head = f"<thead><tr>{heads}</tr></thead>" if any(column.head for column in self.columns) else ""
+        silent = ' class="quiet"' if all(column.quiet for column in self.columns) else ""
+        head = f"<thead{silent}><tr>{heads}</tr></thead>"
         return (
             f'<div class="scroll" tabindex="0" role="region" aria-label="{text_html(self.label)}">'
             f'<table class="{self.classes}">{head}<tbody>{rows}</tbody></table></div>'
@@ -94,19 +105,20 @@ class Grid:
         columns = [self.columns[number] for number in kept]
         widths = self.widths or ("1fr", *("auto" for _ in columns[1:]))
         align = ", ".join("right" if column.number else "left" for column in columns)
+        crowded = len(columns) > CROWDED
+        size = "7pt" if crowded else "8.5pt"
         lines = [
-            f'#[#set text(size: {"7.5pt" if len(columns) > 7 else "8.5pt"}, number-width: "tabular")',
+            f'#[#show table: set text(size: {size}, number-width: "tabular")',
             "#set par(leading: 0.45em, justify: false)",
             f"#table(columns: ({', '.join(widths)},), align: ({align},), stroke: none,",
-            "  inset: (x: 3pt, y: 3.6pt),",
+            f"  inset: (x: {'2.2pt' if crowded else '3pt'}, y: 3.6pt),",
         ]
-        if any(column.head for column in columns):
-            heads = ", ".join(_head_typst(column) for column in columns)
-            lines.append(f'  table.header({heads}, table.hline(stroke: 0.8pt + rgb("{tokens()["ink"]}"))),')
+        heads = ", ".join(_head_typst(column) for column in columns)
+        lines.append(f'  table.header({heads}, table.hline(stroke: 0.8pt + rgb("{tokens()["ink"]}"))),')
         rule = f'  table.hline(stroke: 0.4pt + rgb("{tokens()["hair"]}")),'
         for row in self.rows:
-            cells = [row.cells[number] for number in kept]
-            lines.append("  " + " ".join(f"{_cell_typst(cell, row.total)}," for cell in cells))
+            cells = [_cell_typst(row.cells[number], row.total, crowded) for number in kept]
+            lines.append("  " + " ".join(f"{cell}," for cell in cells))
             lines.append(rule)
         return "\n".join([*lines, ")]"])
 
@@ -158,8 +170,8 @@ def change_typst(change: Change) -> str:
     if not change.known:
         return text_typst("–")
     colour = {"good": "good", "bad": "bad", "none": "mut"}[change.tone]
-    text = change.text if change.arrow == LEVEL else f"{change.arrow} {change.text}"
-    return f'text(fill: rgb("{tokens()[colour]}"), {text_typst(text)})'
+    arrow = "" if change.arrow == LEVEL else f"text(size: 0.72em, {text_typst(change.arrow)}); "
+    return f'text(fill: rgb("{tokens()[colour]}"), {{{arrow}{text_typst(" " + change.text)}}})'
 
 
 def _classes(*names: str) -> str:
@@ -172,6 +184,8 @@ def _title(text: str) -> str:
 
 
 def _head_html(column: Column) -> str:
+    if column.quiet:
+        return f'<th scope="col">{hidden(column.head or column.title)}</th>'
     small = f"<small>{text_html(column.small)}</small>" if column.small else ""
     extra = hidden(f" ({column.title})") if column.title else ""
     classes = _classes("num" if column.number else "", column.classes)
@@ -203,12 +217,13 @@ def _head_typst(column: Column) -> str:
     return f'[#set text(fill: rgb("{mut}"), size: 0.92em)\n#{text_typst(column.head)}{small}]'
 
 
-def _cell_typst(cell: Cell, total: bool) -> str:
+def _cell_typst(cell: Cell, total: bool, crowded: bool) -> str:
     if cell.change is not None:
         return change_typst(cell.change)
     if cell.typst:
         return cell.typst
-    text = text_typst(cell.text + cell.mark)
+    shown = cell.brief if crowded and cell.brief else cell.text
+    text = text_typst(shown + cell.mark)
     return f"text(weight: 600, {text})" if total else text
 
 

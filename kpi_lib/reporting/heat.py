@@ -114,7 +114,8 @@ def _calendar() -> Spec:
 
 
 def _words(data: ReportData, kpi: Kpi, rows: pd.DataFrame) -> str:
-    words = [f"{kpi.name} by day, {fmt.span(rows['date'].iloc[0].date(), data.as_of)}, darker is more."]
+    days = fmt.span(rows["date"].iloc[0].date(), data.as_of)
+    words = [f"{kpi.name} by day, {days}; the stronger the colour, the more."]
     known = rows.dropna(subset="value")
     if len(known):
         best = known.sort_values("value").iloc[-1]
@@ -126,7 +127,7 @@ def _words(data: ReportData, kpi: Kpi, rows: pd.DataFrame) -> str:
 
 
 def _caption(data: ReportData, kpi: Kpi, bounds: np.ndarray, rows: pd.DataFrame) -> str:
-    words = ["One square a day, darker is more."]
+    words = ["One square a day; the stronger the colour, the more."]
     if len(bounds):
         steps = [fmt.amount(float(bound), kpi, data.currency) for bound in bounds]
         words.append(f"The shades change at {fmt.listed(steps, most=4)}.")

@@ -7,6 +7,7 @@ milliseconds. :func:`prepare` starts that server early, so that it warms up besi
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -38,12 +39,8 @@ PRELOAD = (
     "sqlglot",
     "altair",
     "IPython.core.interactiveshell",
-    "kpi_lib",
-    "kpi_lib.catalogue",
-    "kpi_lib.reporting.display",
-    "kpi_lib.reporting.charts",
-    "kpi_lib.reporting.drawing",
     "kpi_lib.reporting.shell",
+    "kpi_lib.reporting.warm",
 )
 
 
@@ -77,7 +74,10 @@ def prepare(preload: Sequence[str] = ()) -> None:
     preload
         Modules to load besides :data:`PRELOAD`; unknown ones are passed over.
     """
-    forkserver.set_forkserver_preload([*PRELOAD, *preload])
+    # Under `python -m name` every child runs that module's body again; its imports at least are there then.
+    main = getattr(sys.modules["__main__"], "__spec__", None)
+    started = [main.name] if main and not main.name.endswith("__main__") else []
+    forkserver.set_forkserver_preload([*PRELOAD, *started, *preload])
     forkserver.ensure_running()
 
 
@@ -214,6 +214,7 @@ def _child(
 ) -> None:
     """Run cells as they come until the parent closes the pipe (in the notebook's own process)."""
     os.setsid()
+    gc.freeze()  # what was inherited stays shared: no collection touches it
     # The kernel's own clock ends an overrunning process even when its parent is gone.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, limits.total_s + 10)

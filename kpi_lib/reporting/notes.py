@@ -14,7 +14,7 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.markup import Prose, strong
-from kpi_lib.reporting.reasons import changed, why_no_change
+from kpi_lib.reporting.reasons import changed, dates, why_no_change
 from kpi_lib.reporting.tables import SEED_WINDOWS, window_label
 from kpi_lib.reporting.words import month_complete
 
@@ -38,6 +38,14 @@ def notes(data: ReportData, kpi: Kpi | None = None) -> list[Prose]:
         *_pace(data, kpi or data.kpi()),
     ]
     return [note for note in found if note is not None]
+
+
+def window_dates(data: ReportData) -> tuple[Prose, ...]:
+    """Return what hovering tells on a page and paper has to say: the dates of every window."""
+    figures = [data.row(data.kpi().code, name) for name in SEED_WINDOWS]
+    spans = [f"{window_label(figure.window).lower()} {dates(figure)}" for figure in figures if dates(figure)]
+    whole = f" Amounts in the wide tables are in whole {data.currency}."
+    return (Prose.of(strong("The windows"), f": {'; '.join(spans)}.{whole}"),)
 
 
 def _open_period(data: ReportData) -> Prose:
@@ -105,7 +113,7 @@ def _no_history(data: ReportData, figures: Sequence[Figure]) -> list[Prose]:
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for window, titles in windows.items():
         groups[tuple(titles)].append(window)
-    begins = data.daily["date_key"].min() if len(data.daily) else None
+    begins = pd.to_datetime(data.loads["loaded_from"]).max() if len(data.loads) else None
     since = f": the data begins on {fmt.day(begins.date())}" if begins is not None else ""
     return [
         Prose.of(
@@ -166,14 +174,14 @@ def _stocks(kpis: Sequence[Kpi]) -> list[Prose]:
 def _unassigned(data: ReportData, kpi: Kpi | None) -> list[Prose]:
     if data.entity.id != 0 or (kpi is not None and kpi.kind != "sum"):
         return []
+    if not any(entity.code == UNASSIGNED for entity in data.catalogue.entities):
+        return []
     shown = kpi or data.kpi()
-    for entity, figure in data.by_entity(shown.code, "mtd"):
-        if entity.code == UNASSIGNED and figure.value:
-            value = fmt.amount(figure.value, shown, data.currency)
-            return [
-                Prose.of(strong(f"{value} of {shown.title}"), " month to date belongs to no known location.")
-            ]
-    return []
+    figure = data.of_entity(UNASSIGNED, shown.code, "mtd")
+    if figure is None or not figure.value:
+        return []
+    claim = strong(f"{fmt.amount(figure.value, shown, data.currency)} of {shown.title}")
+    return [Prose.of(claim, " month to date belongs to no known location.")]
 
 
 def _pace(data: ReportData, kpi: Kpi) -> list[Prose]:

@@ -41,7 +41,7 @@ class Piece:
         """Return both, side by side on wide screens."""
         markdown = f"{self.markdown}\n\n{other.markdown}"
         if self.typst and other.typst:
-            columns = f"#grid(columns: (1fr, 1fr), column-gutter: 16pt, {self.typst}, {other.typst})"
+            columns = f"#v(6pt)\n#grid(columns: (1fr, 1fr), column-gutter: 18pt, {self.typst}, {other.typst})"
             markdown = f"{self.lead}\n\n{raw_typst(columns)}".strip()
         return Piece(
             html=f'<div class="{self.layout}"><div>{self.html}</div><div>{other.html}</div></div>',

@@ -28,12 +28,16 @@ PLACES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Sketch:
-    """A chart before it is drawn: for wide and narrow screens, in words, and what to print under it."""
+    """A chart before it is drawn: for wide and narrow screens, in words, and what stands under it.
+
+    ``printed`` is the drawing for a printed column as wide as the page; by default the wide one.
+    """
 
     wide: Spec
     narrow: Spec
     description: str
     caption: str = ""
+    printed: Spec | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def template(chart: Any) -> Spec:
         chart.properties(autosize={"type": "none"})
         .configure(font=tokens().text, background="transparent")
         .configure_view(stroke=None)
-        .to_dict()
+        .to_dict(validate=False)
     )
     return spec
 

@@ -80,7 +80,7 @@ def require_quarto() -> Quarto:
 
 
 def render_command(
-    quarto: Quarto, source: Path, to: str, output_dir: Path, output: str = "", profile: str = ""
+    quarto: Quarto, source: Path, to: str, output_dir: str, output: str = "", profile: str = ""
 ) -> list[str]:
     """Return the command that renders a notebook or a project without executing it.
 
@@ -93,13 +93,14 @@ def render_command(
     to
         ``html`` or ``typst``.
     output_dir
-        Where the result goes. A path in ``output`` is an error to Quarto, so the folder is named apart.
+        Where the result goes, relative to the project. A path in ``output`` is an error to Quarto, so the
+        folder is named apart.
     output
         File name of the result; empty for the notebook's own.
     profile
         The project profile with the run's values.
     """
-    command = [str(quarto.path), "render", str(source), "--to", to, "--output-dir", str(output_dir)]
+    command = [str(quarto.path), "render", str(source), "--to", to, "--output-dir", output_dir]
     if output:
         command += ["-o", output]
     if profile:
@@ -124,11 +125,12 @@ class QuartoRenderer:
         good = [result for result in results if result.ok and result.path is not None]
         if good:
             with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
-                folder = self._stage(Path(name), good, context)
+                pages = [str(Path(result.job.page).with_suffix(".ipynb")) for result in good]
+                folder = self._stage(Path(name), run_profile(pages, context))
                 for result in good:
                     self._put_notebook(folder, result, context)
                 made = folder / "_site"
-                run(render_command(self._quarto, folder, "html", made, profile="run"), folder)
+                run(render_command(self._quarto, folder, "html", "_site", profile="run"), folder)
                 for result in good:
                     _take_page(made, result.job.page, out_dir, context)
                 for extra in ("site_libs", "search.json"):
@@ -154,7 +156,7 @@ class QuartoRenderer:
 
             return write_pdf(results, out_file, context, title)
         with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
-            folder = self._stage(Path(name), results, context)
+            folder = self._stage(Path(name), run_profile(["report.ipynb"], context, "default"))
             heading = title or results[0].job.title or results[0].job.report
             front = {
                 "title": heading,
@@ -164,16 +166,13 @@ class QuartoRenderer:
             }
             notebook = joined([_path(item) for item in results], front)
             _write_notebook(folder / "report.ipynb", notebook)
-            made = folder / "_made"
-            run(
-                render_command(self._quarto, folder / "report.ipynb", "typst", made, "report.pdf", "run"),
-                folder,
-            )
+            source = folder / "report.ipynb"
+            run(render_command(self._quarto, source, "typst", "_made", "report.pdf", "run"), folder)
             out_file.parent.mkdir(parents=True, exist_ok=True)
-            _take(made / "report.pdf", out_file)
+            _take(folder / "_made" / "report.pdf", out_file)
         return out_file
 
-    def _stage(self, folder: Path, results: Sequence[NotebookResult], context: SiteContext) -> Path:
+    def _stage(self, folder: Path, profile: dict[str, Any]) -> Path:
         """Copy the project, the fonts and the run's values into a folder of its own."""
         if not (self._project / "_quarto.yml").is_file():
             raise UsageError(
@@ -188,7 +187,7 @@ class QuartoRenderer:
         for font in theme.print_fonts():
             shutil.copyfile(font, folder / "theme" / "assets" / "fonts" / font.name)
         # JSON is YAML, and needs no quoting rules.
-        (folder / "_quarto-run.yml").write_text(json.dumps(run_profile(results, context)), encoding="utf-8")
+        (folder / "_quarto-run.yml").write_text(json.dumps(profile), encoding="utf-8")
         return folder
 
     def _put_notebook(self, folder: Path, result: NotebookResult, context: SiteContext) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from kpi_lib.reporting import theme
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import read_notebook, render_template, root_of
-from kpi_lib.reporting.runner import NotebookResult
 
 #: Quarto's own pages need their inline scripts and styles; still nothing may come from another host.
 POLICY = (
@@ -19,14 +18,24 @@ POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
 #: Stands for the way to the site's root until a page's depth is known; Quarto leaves unknown schemes alone.
-ROOT = "kpi-root:"
+ROOT = "kpiroot:"
 _OUTSIDE_SCRIPT = re.compile(r"<script\b[^>]*\bsrc=[\"'](?:https?:)?//[^>]*>\s*</script>", re.IGNORECASE)
 _OUTSIDE_LINK = re.compile(r"<link\b[^>]*\bhref=[\"'](?:https?:)?//[^>]*>", re.IGNORECASE)
 _JQUERY_SHIM = re.compile(r"<script\b[^>]*>\s*define\('jquery'.*?</script>", re.DOTALL | re.IGNORECASE)
 
 
-def run_profile(results: Sequence[NotebookResult], context: SiteContext) -> dict[str, Any]:
-    """Return the project profile of a run: navigation, policy, banner and foot of every page."""
+def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "website") -> dict[str, Any]:
+    """Return the project profile of a run: navigation, policy, banner and foot of every page.
+
+    Parameters
+    ----------
+    notebooks
+        What to render, relative to the project's folder.
+    context
+        The run.
+    kind
+        The project's type: ``website`` for pages, ``default`` for a single document.
+    """
     parts = {
         place: render_template("quarto.html.j2", "index.html", context.title, context, place=place, at=ROOT)
         for place in ("before", "after")
@@ -36,7 +45,7 @@ def run_profile(results: Sequence[NotebookResult], context: SiteContext) -> dict
         f'<script src="{ROOT}assets/age.js" defer></script>'
     )
     return {
-        "project": {"render": [str(Path(result.job.page).with_suffix(".ipynb")) for result in results]},
+        "project": {"type": kind, "render": list(notebooks)},
         "lang": context.language,
         "website": {
             "title": context.title,

@@ -62,6 +62,14 @@ def changed(figure: Figure, currency: str = "USD") -> fmt.Change:
     return fmt.change(figure.delta, figure.delta_pct, figure.kpi, why_no_change(figure, currency))
 
 
+def moved(figure: Figure, currency: str = "USD") -> str:
+    """Return a figure's change for a sentence: ``down 11.8 %``."""
+    change = changed(figure, currency)
+    if change.arrow == fmt.LEVEL:
+        return "level"
+    return f"{'up' if change.arrow == fmt.UP else 'down'} {change.text}"
+
+
 def versus(figure: Figure) -> str:
     """Return what a figure is compared with: ``vs 2025``."""
     return f"vs {figure.prior_end.year}" if figure.prior_end else "vs prior year"

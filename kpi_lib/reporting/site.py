@@ -44,6 +44,8 @@ class DomainHome:
         The day of its figures.
     headline
         The sentence that answers "how is it going"; plain text.
+    lede
+        The dates and amounts under it, as HTML made by the display objects.
     cards
         The headline cards as HTML made by the display objects, with links relative to ``base``.
     sections
@@ -60,6 +62,7 @@ class DomainHome:
     title: str
     as_of: dt.date
     headline: str = ""
+    lede: str = ""
     cards: str = ""
     sections: tuple[Section, ...] = ()
     downloads: tuple[NavItem, ...] = ()
@@ -98,7 +101,8 @@ def home_of(
         domain=catalogue.domain,
         title=catalogue.title,
         as_of=report.as_of,
-        headline=words.headline(report, catalogue.kpi(catalogue.headline)) if catalogue.headline else "",
+        headline=words.headline(report, report.kpi()),
+        lede=words.lede(report, report.kpi()).html,
         cards=_cards_alone(cards(report).html) if catalogue.cards else "",
         sections=(*sections, *kpi_sections(catalogue)),
         downloads=tuple(downloads),
@@ -142,7 +146,10 @@ def write_home(site: Path, context: SiteContext, domains: Sequence[DomainHome]) 
         What to show, in this order.
     """
     write_assets(site)
-    shown = [(domain, Markup(rebase(domain.cards, domain.base, HOME))) for domain in domains]  # noqa: S704
+    shown = [
+        (domain, Markup(domain.lede), Markup(rebase(domain.cards, domain.base, HOME)))  # noqa: S704
+        for domain in domains
+    ]
     text = render_template(
         "home.html.j2", HOME, context.title, context, domains=shown, archive=_archived(site)[:7], day=day
     )
@@ -186,7 +193,7 @@ def write_archive(
         text = text.replace(" data-stale-after-hours=", " data-archived-stale-after-hours=", 1)
         text = text.replace("<title>", "<title>Archive: ", 1).replace(' aria-current="page"', "")
         newest = f'<a href="{relative(page, place)}">See the newest.</a>'
-        note = f'<div class="banner">Archived page for {day(kept_for)}. {newest}</div>'
+        note = f'<div class="banner" role="status">Archived page for {day(kept_for)}. {newest}</div>'
         text = text.replace("<main", f"{note}\n<main", 1)
         write_text(site / place, text)
     page = f"{ARCHIVE}/index.html"

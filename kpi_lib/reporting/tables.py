@@ -16,6 +16,7 @@ from kpi_lib.reporting import series
 from kpi_lib.reporting.cells import change_cell, day_cell, number_cell, prior_cell, small_cents, value_cell
 from kpi_lib.reporting.contributions import Contribution, contributions
 from kpi_lib.reporting.data import Figure, ReportData
+from kpi_lib.reporting.definitions import column_title
 from kpi_lib.reporting.grid import Cell, Column, Grid, Row
 from kpi_lib.reporting.reasons import dates, versus, why_no_change
 from kpi_lib.reporting.spark import bar, bar_place, sparkline
@@ -51,9 +52,9 @@ def group_grid(data: ReportData, kpis: Sequence[Kpi], label: str) -> Grid:
         sample = data.row(kpis[0].code, window.name)
         printed = place <= len(SEED_WINDOWS)
         classes = f"w w{place}" if printed else f"w w{place} x x{place - len(SEED_WINDOWS)}"
-        label, then = window_label(window), _prior_span(sample)
+        name, then = window_label(window), _prior_span(sample)
         columns += [
-            Column(label, _short_span(sample), dates(sample), classes=classes, printed=printed),
+            Column(name, _short_span(sample), dates(sample), classes=classes, printed=printed),
             Column(versus(sample), title=then, classes=f"vs {classes}", printed=printed),
         ]
     columns.append(Column("26 weeks", number=False, printed=False, classes="trend"))
@@ -101,10 +102,10 @@ def contributions_grid(data: ReportData, window: str) -> Grid:
         )
     )
     columns = (
-        Column("", number=False),
-        Column("", number=False, classes="bar"),
-        Column(""),
-        Column("", number=False, classes="why"),
+        Column("Part", number=False, quiet=True),
+        Column("", title="Bar from zero", number=False, classes="bar", quiet=True),
+        Column("Change", quiet=True),
+        Column("What happened", number=False, classes="why", quiet=True),
     )
     return Grid("What made the difference", columns, tuple(rows), "contrib", ("auto", "1fr", "auto", "auto"))
 
@@ -185,25 +186,18 @@ def entities_grid(data: ReportData, kpi: Kpi) -> Grid:
             Column(window_label(figure.window), _short_span(figure), dates(figure)),
             Column(versus(figure), title=_prior_span(figure)),
         ]
-    by_window = [dict(_by_code(data, kpi, name)) for name in ENTITY_WINDOWS]
     rows = []
     for entity in data.catalogue.entities:
-        figures: list[Figure | None] = [found.get(entity.code) for found in by_window]
-        if entity.id == data.entity.id:
-            figures = [data.row(kpi.code, name) for name in ENTITY_WINDOWS]
-        if not any(figure is not None and figure.value is not None for figure in figures):
+        figures = [data.of_entity(entity.code, kpi.code, name) for name in ENTITY_WINDOWS]
+        known = [figure for figure in figures if figure is not None]
+        if len(known) < len(figures) or all(figure.value is None for figure in known):
             continue
         cells = [Cell(entity.name)]
-        for name, shown in zip(ENTITY_WINDOWS, figures, strict=True):
-            known = shown or Figure(kpi, data.catalogue.window(name), reason="not_loaded")
-            cells += [value_cell(known, data.currency), change_cell(known, data.currency)]
+        for figure in known:
+            cells += [value_cell(figure, data.currency), change_cell(figure, data.currency)]
         rows.append(Row(tuple(cells), total=entity.id == 0))
     rows.sort(key=lambda row: row.total)
     return Grid(f"{kpi.name} by location", tuple(columns), tuple(rows))
-
-
-def _by_code(data: ReportData, kpi: Kpi, window: str) -> list[tuple[str, Figure]]:
-    return [(entity.code, figure) for entity, figure in data.by_entity(kpi.code, window)]
 
 
 def data_grid(data: ReportData, kpi: Kpi, count: int = DATA_DAYS) -> Grid:
@@ -212,7 +206,8 @@ def data_grid(data: ReportData, kpi: Kpi, count: int = DATA_DAYS) -> Grid:
     gaps = series.missing(kpi, rows)
     ratio = kpi.kind == "ratio"
     columns = [Column("Day", number=False), Column("Value")]
-    columns += [Column(f"{kpi.numerator}"), Column(f"{kpi.denominator}")] if ratio else []
+    parts = [name for name in (kpi.numerator, kpi.denominator) if ratio and name]
+    columns += [Column(column_title(data.catalogue, name)) for name in parts]
     columns += [Column("A year earlier"), Column("Then", number=False)]
     before = data.days(kpi.code)["value"]
     shown = []

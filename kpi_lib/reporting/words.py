@@ -10,7 +10,7 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.contributions import Contribution, contributions
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.markup import Prose, Run, muted, strong
-from kpi_lib.reporting.reasons import at_start, changed, in_sentence, why_no_prior, why_no_value
+from kpi_lib.reporting.reasons import at_start, changed, in_sentence, moved, why_no_prior, why_no_value
 
 #: A part is named in the headline when it makes at least this share of the whole change.
 LEADING_SHARE = 0.5
@@ -105,15 +105,10 @@ def lede(data: ReportData, kpi: Kpi) -> Prose:
     figure = data.row(kpi.code, "mtd")
     runs: list[str | Run] = [*_standing(data, figure)]
     if kpi.code == data.catalogue.headline:
-        names = [f"{in_sentence(item.kpi.title)} ({_short(data, item)})" for item in to_watch(data)]
+        names = [f"{in_sentence(item.kpi.title)} ({moved(item, data.currency)})" for item in to_watch(data)]
         if names:
             runs.append(muted(f" To watch: {fmt.listed(names)}."))
     return Prose.of(*runs)
-
-
-def _short(data: ReportData, figure: Figure) -> str:
-    change = changed(figure, data.currency)
-    return f"{change.arrow}{fmt.NBSP}{change.text}"
 
 
 def _standing(data: ReportData, figure: Figure) -> list[str | Run]:

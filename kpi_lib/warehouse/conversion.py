@@ -74,7 +74,7 @@ def convert(array: pa.Array, declared: str) -> pa.Array:
         return pa.nulls(len(array), target)
     if not _compatible(array.type, declared):
         found = next((words for test, words in _WORDS if test(array.type)), str(array.type))
-        raise ConversionError(f"it holds {found} where {_WANTED[declared]} are declared ({declared}).")
+        raise ConversionError(f"it holds {found}, not {_WANTED[declared]} ({declared}).")
     cast = _to_decimal if declared == "NUMERIC" and pat.is_floating(array.type) else _to(target)
     try:
         return cast(_finite(array))

@@ -5,7 +5,7 @@ sqlglot does the translation. What it gets wrong or cannot express is mended in 
 with Google's reference implementation (``tests/unit/test_warehouse_dialect.py``), and one
 that has not been compared is an error, not a guess.
 
-Two differences stay and are harmless where they are known. A quotient of NUMERIC values is
+Two differences stay and are harmless where they are known. A quotient or mean of NUMERIC values is
 FLOAT64 here, so rounding one needs a cast back to NUMERIC first (enforced). A decimal
 literal is exact here, while in GoogleSQL it is a FLOAT64.
 """
@@ -26,7 +26,11 @@ from kpi_lib.warehouse.mends import mend
 
 #: What DuckDB must be told once a session for the translation to hold: BigQuery's default zone
 #: is UTC, and a division by zero is an error there, not infinity.
-SESSION = ("SET TimeZone = 'UTC'", "SET ieee_floating_point_ops = false")
+SESSION = (
+    "SET TimeZone = 'UTC'",
+    "SET ieee_floating_point_ops = false",
+    "SET error_on_division_by_zero = true",
+)
 
 
 @dataclass(frozen=True)

@@ -188,10 +188,11 @@ def _open(read: _Read, path: Path) -> pa.Table | None:
         with pq.ParquetFile(path) as file:
             held = file.schema_arrow.names
             wanted = [column.name for column in read.source.columns]
+            extra = sorted(set(held) - set(wanted))
             for name in wanted:
                 if name not in held:
-                    read.problem(f"column {name}", "the column is missing.", did_you_mean(name, held))
-            extra = sorted(set(held) - set(wanted))
+                    hint = did_you_mean(name, extra) if extra else "Export it too."
+                    read.problem(f"column {name}", "the column is missing.", hint)
             if extra:
                 _LOG.info("%s: columns that nothing uses are ignored: %s", read.file, ", ".join(extra))
             if read.source.required and file.metadata.num_rows == 0:

@@ -94,6 +94,24 @@ def _count_if(node: exp.Expression) -> None:
     node.replace(exp.Count(this=exp.Case().when(node.this.copy(), exp.Literal.number(1))))
 
 
+def _division(node: exp.Expression) -> None:
+    """Bracket DIV and MOD: functions become operators, and operators bind by precedence."""
+    for side in ("this", "expression"):
+        node.set(side, exp.paren(node.args[side].unnest().copy(), copy=False))
+    if not isinstance(node.parent, exp.Paren):
+        node.replace(exp.paren(node.copy(), copy=False))
+
+
+def _datetime(node: exp.Expression) -> None:
+    """Refuse a zone that is a parameter: sqlglot takes it for a time of day."""
+    if isinstance(node.args.get("expression"), exp.Parameter):
+        raise refusal(
+            node,
+            "takes its time zone from a parameter",
+            "Use DATE(…, @time_zone) or EXTRACT(… AT TIME ZONE @time_zone).",
+        )
+
+
 def _unnest(node: exp.Expression) -> None:
     """Refuse offsets, which start at 0 in GoogleSQL and at 1 in DuckDB."""
     if node.args.get("offset"):
@@ -107,6 +125,9 @@ def _like(node: exp.Expression) -> None:
 
 
 _REPAIRS: dict[type[exp.Expression], Callable[[exp.Expression], None]] = {
+    exp.Datetime: _datetime,
+    exp.IntDiv: _division,
+    exp.Mod: _division,
     exp.DateAdd: mends_dates.date_arithmetic,
     exp.DateSub: mends_dates.date_arithmetic,
     exp.DateTrunc: mends_dates.date_arithmetic,

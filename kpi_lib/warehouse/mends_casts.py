@@ -85,7 +85,7 @@ def round_quotient(node: exp.Expression) -> None:
     terms = [node.this]
     while terms:
         term = terms.pop()
-        if isinstance(term, (exp.Div, exp.SafeDivide)):
+        if isinstance(term, (exp.Div, exp.SafeDivide, exp.Avg)):
             raise refusal(node, "rounds a quotient", "Write ROUND(CAST(a / b AS NUMERIC), n).")
         if isinstance(term, (exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul)):
             terms += [side for side in (term.this, term.args.get("expression")) if side is not None]

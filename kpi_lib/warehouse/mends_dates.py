@@ -101,7 +101,7 @@ def truncate_instant(node: exp.Expression) -> None:
 
 
 def timestamp(node: exp.Expression) -> None:
-    """Mend TIMESTAMP(local, zone): of an hour that comes twice GoogleSQL takes the first, DuckDB the second."""
+    """Mend TIMESTAMP(local, zone): of an hour that comes twice GoogleSQL takes the first."""
     zone = node.args.get("zone")
     if zone is None:
         return

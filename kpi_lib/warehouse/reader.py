@@ -18,7 +18,14 @@ from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, WINDOW_COLUMNS
 from kpi_lib.warehouse import queries
 from kpi_lib.warehouse.duck import DuckDBWarehouse
 from kpi_lib.warehouse.protocol import Warehouse
-from kpi_lib.warehouse.tables import DASHBOARD, FACTS, SOURCE_LOAD, physical_layers
+from kpi_lib.warehouse.tables import (
+    DASHBOARD,
+    FACTS,
+    SOURCE_LOAD,
+    comparison_names,
+    dashboard_column,
+    physical_layers,
+)
 
 Day = dt.date | str | None
 
@@ -161,18 +168,12 @@ class Reader:
         An entity that has no figures on that day gives an empty frame.
         """
         wide = self._of_day(queries.WIDE, as_of, entity)
-        comparison = self.catalogue.comparisons[0].name
-        keys = ["as_of_date", "kpi_id", "entity_id"]
-        parts = [
-            wide[[*keys, *(f"{window.name}_{column}" for column in WINDOW_COLUMNS)]]
-            .set_axis([*keys, *WINDOW_COLUMNS], axis=1)
-            .assign(window=window.name, comparison=comparison)
-            for window in self.catalogue.windows
-        ]
-        long = pd.concat(parts, ignore_index=True).astype({"window": "str", "comparison": "str"})
-        days = wide["as_of_date"].unique()
+        long = self._melt(wide)
         spans = periods.spans(
-            days, self.catalogue.windows, self.catalogue.comparisons[:1], self.catalogue.calendar
+            wide["as_of_date"].unique(),
+            self.catalogue.windows,
+            self.catalogue.comparisons,
+            self.catalogue.calendar,
         )
         dated = long.merge(
             spans.drop(columns=["state", "prior_state"]),
@@ -181,6 +182,25 @@ class Reader:
             validate="many_to_one",
         )
         return dated.sort_values(list(ROLLUP_KEYS), ignore_index=True)[list(ROLLUP_COLUMNS)]
+
+    def _melt(self, wide: pd.DataFrame) -> pd.DataFrame:
+        """Return the dashboard's columns below one another, one block a window and comparison."""
+        keys = ["as_of_date", "kpi_id", "entity_id"]
+        first, *others = comparison_names(self.catalogue)
+        blocks = []
+        for window in self.catalogue.windows:
+            for comparison in (first, *others):
+                columns = [dashboard_column(window.name, comparison, name, first) for name in WINDOW_COLUMNS]
+                absent = [name for name in columns if name not in wide.columns]
+                if absent:
+                    raise WarehouseError(
+                        f"The published dashboard has no column '{absent[0]}'.",
+                        where=str(self.path),
+                        remedy="Definitions have been added since: run `kpi build --full` or `kpi nightly`.",
+                    )
+                block = wide[[*keys, *columns]].set_axis([*keys, *WINDOW_COLUMNS], axis=1)
+                blocks.append(block.assign(window=window.name, comparison=comparison))
+        return pd.concat(blocks, ignore_index=True).astype({"window": "str", "comparison": "str"})
 
     def daily(
         self, entity: str | int = "ALL", kpi: str | int | None = None, since: Day = None, until: Day = None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.frames import WINDOW_COLUMNS
+from kpi_lib.periods import PRIOR_YEAR
 
 SOURCE_LOAD = "raw.source_load"
 FACTS = "kpi.fact_kpi_daily"
@@ -100,12 +101,30 @@ def column_type(table: str, column: str) -> str | None:
     return next((_WINDOW_TYPES[end] for end in _SUFFIXES if column.endswith(f"_{end}")), None)
 
 
-def dashboard_columns(windows: tuple[str, ...]) -> dict[str, str]:
-    """Return the columns of ``kpi.agg_kpi_dashboard`` for these windows, in order."""
+def comparison_names(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the comparisons in the order of the dashboard: the prior year's columns are the plain ones."""
+    names = [comparison.name for comparison in catalogue.comparisons]
+    return tuple(sorted(names, key=lambda name: (name != PRIOR_YEAR.name, names.index(name))))
+
+
+def dashboard_columns(catalogue: Catalogue) -> dict[str, str]:
+    """Return the columns of ``kpi.agg_kpi_dashboard`` of a domain, by GoogleSQL type.
+
+    A further comparison has columns of its own, ``{window}_{comparison}_prior`` and so on.
+    """
     columns = dict(_DASHBOARD_KEYS)
-    for window in windows:
-        columns |= {f"{window}_{name}": _WINDOW_TYPES[name] for name in WINDOW_COLUMNS}
+    first, *others = comparison_names(catalogue)
+    for window in catalogue.windows:
+        for comparison in (first, *others):
+            for name in WINDOW_COLUMNS:
+                columns[dashboard_column(window.name, comparison, name, first)] = _WINDOW_TYPES[name]
     return {**columns, "payload": "STRING"}
+
+
+def dashboard_column(window: str, comparison: str, name: str, first: str) -> str:
+    """Return where the dashboard keeps a value of a window and comparison."""
+    shared = comparison == first or name in ("value", "reason", "missing_days")
+    return f"{window}_{name}" if shared else f"{window}_{comparison}_{name}"
 
 
 def library_tables(catalogue: Catalogue) -> dict[str, dict[str, str]]:
@@ -122,5 +141,4 @@ def library_tables(catalogue: Catalogue) -> dict[str, dict[str, str]]:
         for source in catalogue.sources
     }
     fixed = {name: dict(columns) for name, columns in _FIXED.items()}
-    windows = tuple(window.name for window in catalogue.windows)
-    return {**sources, **fixed, DASHBOARD: dashboard_columns(windows)}
+    return {**sources, **fixed, DASHBOARD: dashboard_columns(catalogue)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -160,28 +159,20 @@ def to_frame(table: pa.Table, whole: frozenset[str] = frozenset()) -> pd.DataFra
     are int64, or float64 where one is missing; ``whole`` names decimal columns that are
     whole numbers (DuckDB's HUGEINT).
     """
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = column.type
-        if name in whole:
-            column = column.cast(pa.int64())
-        elif pa.types.is_decimal(kind):
-            column = column.cast(pa.float64())
-        elif pa.types.is_date(kind):
-            column = column.cast(pa.timestamp("us"))
-        elif pa.types.is_null(kind):
-            column = column.cast(pa.float64())
-        columns[name] = _series(column)
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
-
-
-def _series(column: pa.ChunkedArray) -> pd.Series:
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pd.Series(column.to_pandas(), dtype="str")
-    if pa.types.is_integer(column.type) and column.null_count:
-        return pd.Series(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    if pa.types.is_boolean(column.type) and column.null_count:
-        return column.to_pandas().astype(object)
-    if pa.types.is_floating(column.type):
-        return pd.Series(column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
-    return column.to_pandas()
+    for index, field in enumerate(table.schema):
+        if field.name in whole:
+            kind = pa.int64()
+        elif pa.types.is_decimal(field.type):
+            # Arrow's own cast multiplies by a power of ten and is often one bit off: 0.30000000000000004.
+            text = table.column(index).cast(pa.string())
+            table = table.set_column(index, field.name, text.cast(pa.float64()))
+            continue
+        elif pa.types.is_null(field.type):
+            kind = pa.float64()
+        elif pa.types.is_date(field.type):
+            kind = pa.timestamp("us")
+        else:
+            continue
+        table = table.set_column(index, field.name, table.column(index).cast(kind))
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.bench.bench_engine [E …]``; the numbers of one run may be compared, not quoted.
 Every peer gets the same sorted long frame in memory and makes, for four windows and the prior year,
-value, prior and both counts of missing days. The engine also decides the reasons.
+value, prior and both counts of missing days; at one entity their numbers are held against the engine's.
+The engine also decides the reasons.
 """
 
 from __future__ import annotations
@@ -15,95 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpi_lib.catalogue import load_catalogue
-from kpi_lib.catalogue.models import Catalogue, Entity
+from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.compute import cube, dashboard_of, long_frame, rollup_wide
-from kpi_lib.periods import PRIOR_YEAR, STANDARD_WINDOWS, spans
+from tests.bench.engine_peers import (
+    DAYS,
+    WINDOWS,
+    catalogue_of,
+    duckdb_sql,
+    duckdb_tables,
+    make_facts,
+    self_join_sql,
+    with_pandas,
+    with_polars,
+)
 
-WINDOWS = ("mtd", "qtd", "ytd", "last28")
-DAYS = pd.date_range("2016-11-21", "2026-11-20", unit="us")
-
-
-def catalogue_of(entities: int) -> Catalogue:
-    """Return the winery's catalogue with this many entities and the seed's four windows."""
-    winery = load_catalogue("winery")
-    rows = tuple(Entity(id=i, code=f"E{i}", name=f"Entity {i}", type="location") for i in range(entities))
-    windows = tuple(STANDARD_WINDOWS[name] for name in WINDOWS)
-    return winery.model_copy(update={"entities": rows, "windows": windows})
-
-
-def make_facts(catalogue: Catalogue, seed: int = 1) -> pd.DataFrame:
-    """Return dense random facts, sorted by day, KPI, entity."""
-    rng = np.random.default_rng(seed)
-    kpis, entities = len(catalogue.kpis), len(catalogue.entities)
-    shape = (len(DAYS), kpis, entities)
-    value = rng.integers(0, 50, shape).astype(float)
-    above, below = np.full(shape, np.nan), np.full(shape, np.nan)
-    for place, kpi in enumerate(catalogue.kpis):
-        if kpi.kind == "ratio":
-            below[:, place] = rng.integers(1, 30, shape[::2])
-            above[:, place] = value[:, place]
-            value[:, place] = above[:, place] / below[:, place] * kpi.scale
-        elif kpi.format == "currency":
-            value[:, place] = rng.integers(0, 500_000, shape[::2]) / 100
-        elif kpi.decimals:
-            value[:, place] = rng.random(shape[::2]) * 3
-    return pd.DataFrame(
-        {
-            "date_key": np.repeat(DAYS.to_numpy(), kpis * entities),
-            "kpi_id": np.tile(np.repeat([kpi.id for kpi in catalogue.kpis], entities), len(DAYS)),
-            "entity_id": np.tile(np.arange(entities), len(DAYS) * kpis),
-            "value": value.ravel(),
-            "numerator": above.ravel(),
-            "denominator": below.ravel(),
-        }
-    )
-
-
-def self_join_sql(facts: str = "facts", kpis: str = "kpis", as_of: str = "as_of_dates") -> str:
-    """Return the seed's way as DuckDB SQL: each as-of date joined to all days that its windows may need.
-
-    Parameters
-    ----------
-    facts
-        Table of ``fact_kpi_daily``.
-    kpis
-        Table with ``kpi_id, kind, scale``.
-    as_of
-        Table with ``as_of_date`` and ``{window}_start, {window}_end, {window}_prior_start,
-        {window}_prior_end`` for the four windows (see :func:`as_of_table`).
-    """
-    columns = []
-    for window in WINDOWS:
-        for side, prefix in (("value", window), ("prior", f"{window}_prior")):
-            inside = f"f.date_key BETWEEN a.{prefix}_start AND a.{prefix}_end"
-            last = f"max(CASE WHEN f.date_key = a.{prefix}_end THEN f.value END)"
-            above = f"sum(CASE WHEN {inside} THEN f.numerator END)"
-            below = f"nullif(sum(CASE WHEN {inside} THEN f.denominator END), 0)"
-            added = f"sum(CASE WHEN {inside} THEN f.value END)"
-            columns.append(
-                f"CASE k.kind WHEN 'ratio' THEN {above} / {below} * k.scale "
-                f"WHEN 'last' THEN {last} ELSE {added} END AS {window}_{side}"
-            )
-    listed = ",\n  ".join(columns)
-    return f"""
-SELECT a.as_of_date, f.kpi_id, f.entity_id,
-  {listed}
-FROM {as_of} AS a
-JOIN {facts} AS f ON f.date_key BETWEEN a.as_of_date - INTERVAL 731 DAY AND a.as_of_date
-JOIN {kpis} AS k ON k.kpi_id = f.kpi_id
-GROUP BY a.as_of_date, f.kpi_id, f.entity_id, k.kind, k.scale"""
-
-
-def as_of_table(catalogue: Catalogue, dates: Any) -> pd.DataFrame:
-    """Return one row per as-of date with the bounds of the four windows, for :func:`self_join_sql`."""
-    windows = [STANDARD_WINDOWS[name] for name in WINDOWS]
-    table = spans(dates, windows, [PRIOR_YEAR], catalogue.calendar)
-    wide = pd.DataFrame({"as_of_date": np.asarray(dates)})
-    for name, part in table.groupby("window"):
-        for column in ("start_date", "end_date", "prior_start", "prior_end"):
-            wide[f"{name}_{column.removesuffix('_date')}"] = part[column].to_numpy()
-    return wide
+__all__ = ["catalogue_of", "duckdb_tables", "main", "make_facts", "measure", "self_join_sql"]
 
 
 def floor(catalogue: Catalogue, _: pd.DataFrame) -> None:
@@ -128,128 +55,40 @@ def materialize(wide: Any) -> list[Any]:
     return [side.missing for side in sides]
 
 
-def with_pandas(catalogue: Catalogue, facts: pd.DataFrame) -> pd.DataFrame:
-    kinds = pd.Series({kpi.id: kpi.kind for kpi in catalogue.kpis})
-    frame = facts.sort_values(["kpi_id", "entity_id", "date_key"], ignore_index=True)
-    stock = frame["kpi_id"].map(kinds).eq("last")
-    frame["above"] = frame["numerator"].fillna(frame["value"])
-    frame["below"] = frame["denominator"].fillna(1.0)
-    frame["there"] = frame["value"].notna().astype(float)
-    series, date = ["kpi_id", "entity_id"], frame["date_key"].dt
-    parts = {"mtd": [date.year, date.month], "qtd": [date.year, date.quarter], "ytd": [date.year]}
-    sums = ["above", "below", "there"]
-    made = frame[["date_key", *series]].copy()
-    for window in WINDOWS:
-        if window in parts:
-            keys = [
-                frame["kpi_id"],
-                frame["entity_id"],
-                *(part.rename(str(i)) for i, part in enumerate(parts[window])),
-            ]
-            total = frame[sums].groupby(keys).cumsum()
-        else:
-            total = frame.groupby(series)[sums].rolling(28, min_periods=1).sum().reset_index(drop=True)
-        made[f"{window}_value"] = frame["value"].where(stock, total["above"] / total["below"])
-        made[f"{window}_there"] = total["there"]
-    bounds = as_of_table(catalogue, DAYS)
-    for window in WINDOWS:
-        earlier = made[["date_key", *series, f"{window}_value", f"{window}_there"]]
-        mapped = made["date_key"].map(bounds.set_index("as_of_date")[f"{window}_prior_end"])
-        joined = pd.DataFrame({"date_key": mapped, **{key: made[key] for key in series}}).merge(
-            earlier, how="left", on=["date_key", *series], validate="m:1"
-        )
-        made[f"{window}_prior"] = joined[f"{window}_value"].to_numpy()
-        made[f"{window}_prior_there"] = joined[f"{window}_there"].to_numpy()
-    return made
+def table_of(wide: Any) -> pd.DataFrame:
+    """Return value and prior of each window, one row per series and as-of date."""
+    dates, series = len(wide.as_of), len(wide.kpi_id)
+    columns: dict[str, Any] = {
+        "date_key": np.repeat(wide.as_of.astype("datetime64[us]"), series),
+        "kpi_id": np.tile(wide.kpi_id, dates),
+        "entity_id": np.tile(wide.entity_id, dates),
+    }
+    for name, window in wide.windows.items():
+        columns[f"{name}_value"] = window.current.value.ravel()
+        columns[f"{name}_prior"] = window.priors["prior_year"].value.ravel()
+    return pd.DataFrame(columns)
 
 
-def with_polars(catalogue: Catalogue, facts: Any) -> Any:
+def hold_against(mine: pd.DataFrame, catalogue: Catalogue, facts: pd.DataFrame, connection: Any) -> None:
+    """Fail when a peer has another number than the engine, where the engine has one."""
     import polars as pl
 
-    stocks = [kpi.id for kpi in catalogue.kpis if kpi.kind == "last"]
-    series = ["kpi_id", "entity_id"]
-    frame = facts.sort([*series, "date_key"]).with_columns(
-        above=pl.col("numerator").fill_null(pl.col("value")),
-        below=pl.col("denominator").fill_null(1.0),
-        there=pl.col("value").is_not_null().cast(pl.Float64),
-        y=pl.col("date_key").dt.year(),
-        q=pl.col("date_key").dt.quarter(),
-        m=pl.col("date_key").dt.month(),
-    )
-    parts = {"mtd": ["y", "m"], "qtd": ["y", "q"], "ytd": ["y"]}
-    made = []
-    for window in WINDOWS:
-        if window in parts:
-            over = [*series, *parts[window]]
-            above, below, there = (pl.col(name).cum_sum().over(over) for name in ("above", "below", "there"))
-        else:
-            above, below, there = (
-                pl.col(name).rolling_sum(28, min_samples=1).over(series)
-                for name in ("above", "below", "there")
-            )
-        value = pl.when(pl.col("kpi_id").is_in(stocks)).then(pl.col("value")).otherwise(above / below)
-        made += [value.alias(f"{window}_value"), there.alias(f"{window}_there")]
-    rolled = frame.select("date_key", *series, *made)
-    bounds = pl.from_pandas(as_of_table(catalogue, DAYS)).rename({"as_of_date": "date_key"})
-    result = rolled.join(bounds, on="date_key", how="left")
-    for window in WINDOWS:
-        earlier = rolled.select(
-            pl.col("date_key").alias(f"{window}_prior_end"),
-            *series,
-            pl.col(f"{window}_value").alias(f"{window}_prior"),
-            pl.col(f"{window}_there").alias(f"{window}_prior_there"),
-        )
-        result = result.join(earlier, on=[f"{window}_prior_end", *series], how="left")
-    return result
-
-
-def duckdb_sql() -> str:
-    """Return the roll-up with DuckDB's window functions."""
-    parts = {
-        "mtd": "PARTITION BY kpi_id, entity_id, year(date_key), month(date_key) ORDER BY date_key",
-        "qtd": "PARTITION BY kpi_id, entity_id, year(date_key), quarter(date_key) ORDER BY date_key",
-        "ytd": "PARTITION BY kpi_id, entity_id, year(date_key) ORDER BY date_key",
-        "last28": "PARTITION BY kpi_id, entity_id ORDER BY date_key "
-        "ROWS BETWEEN 27 PRECEDING AND CURRENT ROW",
+    connection.execute(duckdb_sql())
+    peers = {
+        "duckdb windows": connection.sql("SELECT * FROM result").df(),
+        "self-join": connection.sql(self_join_sql()).df().rename(columns={"as_of_date": "date_key"}),
+        "pandas": with_pandas(catalogue, facts),
+        "polars": with_polars(catalogue, pl.from_pandas(facts)).to_pandas(),
     }
-    made = ", ".join(
-        f"CASE WHEN kind = 'last' THEN value ELSE sum(coalesce(numerator, value)) OVER {name} "
-        f"/ sum(coalesce(denominator, 1)) OVER {name} * scale END AS {name}_value, "
-        f"count(value) OVER {name} AS {name}_there"
-        for name in parts
-    )
-    named = ", ".join(f"{name} AS ({over})" for name, over in parts.items())
-    priors = ", ".join(f"{n}.{n}_value AS {n}_prior, {n}.{n}_there AS {n}_prior_there" for n in parts)
-    joins = " ".join(
-        f"LEFT JOIN rolled AS {n} ON {n}.date_key = a.{n}_prior_end "
-        f"AND {n}.kpi_id = r.kpi_id AND {n}.entity_id = r.entity_id"
-        for n in parts
-    )
-    return (
-        "CREATE OR REPLACE TABLE result AS WITH rolled AS MATERIALIZED "
-        f"(SELECT date_key, kpi_id, entity_id, {made} "
-        f"FROM facts JOIN kpis USING (kpi_id) WINDOW {named}) "
-        f"SELECT r.*, {priors} FROM rolled AS r JOIN as_of_dates AS a ON a.as_of_date = r.date_key {joins}"
-    )
-
-
-def duckdb_tables(catalogue: Catalogue, facts: pd.DataFrame) -> Any:
-    """Return an in-memory DuckDB with ``facts``, ``kpis`` and ``as_of_dates`` as tables of its own."""
-    import duckdb
-
-    connection = duckdb.connect()
-    kpis = pd.DataFrame(
-        {
-            "kpi_id": [kpi.id for kpi in catalogue.kpis],
-            "kind": [kpi.kind for kpi in catalogue.kpis],
-            "scale": [kpi.scale for kpi in catalogue.kpis],
-        }
-    )
-    for name, frame in (("facts", facts), ("kpis", kpis), ("as_of_dates", as_of_table(catalogue, DAYS))):
-        connection.register("incoming", frame)
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
-        connection.unregister("incoming")
-    return connection
+    keys = ["date_key", "kpi_id", "entity_id"]
+    for name, peer in peers.items():
+        both = mine.merge(peer, on=keys, validate="1:1", suffixes=("", "_peer"))
+        for column in (f"{window}_{side}" for window in WINDOWS for side in ("value", "prior")):
+            there = both[column].notna()
+            if len(both) != len(mine) or not np.allclose(
+                both.loc[there, column], both.loc[there, f"{column}_peer"]
+            ):
+                raise AssertionError(f"{name} has other numbers in {column}")
 
 
 def timed(call: Callable[[], object], repeats: int) -> float:
@@ -279,6 +118,8 @@ def measure(entities: int) -> dict[str, float]:
         seconds["long frame"] = timed(lambda: long_frame(wide), 2)
         seconds["dashboard with payload"] = timed(lambda: dashboard_of(wide, catalogue), 2)
     connection = duckdb_tables(catalogue, facts)
+    if entities == 1:
+        hold_against(table_of(rollup_wide(ready)), catalogue, facts, connection)
     seconds["duckdb windows"] = timed(lambda: connection.execute(duckdb_sql()), min(repeats, 2))
     if entities == 1:
         seconds["self-join (seed)"] = timed(

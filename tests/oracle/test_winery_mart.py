@@ -7,7 +7,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -122,7 +121,7 @@ def add_members(sums: Sums, members: pd.DataFrame, add: Any) -> None:
         spells.append((entity, joined, left))
         add(joined, entity, "k24", 1)
         add(left, entity, "k25", 1)
-    # The stock by its definition, not by adding changes up: who has joined by the day and not left by its end.
+    # The stock by its definition, not by adding up changes: who has joined by a day and not left by its end.
     days = (UNTIL - FIRST).days + 1
     for number in range(days):
         day = FIRST + dt.timedelta(days=number)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from tests.reporting_notebooks import SVG, TABLE, context, executed, result_of, rich
 
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting.check import check_site
@@ -16,6 +15,7 @@ from kpi_lib.reporting.context import GateSummary, NavItem
 from kpi_lib.reporting.html import POLICY, failed_html, notebook_body, page_html, write_pages
 from kpi_lib.reporting.render import EmbeddedRenderer
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult
+from tests.reporting_notebooks import SVG, TABLE, context, executed, result_of, rich
 
 
 def test_html_wins_then_markdown_then_svg_then_text(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_shell_tells_the_run_and_links_relatively_at_any_depth() -> None:
         "148 of 148 checks passed",
         "20261121T080400Z-8c1f",
         "3fa9e21",
-        "Rendered by embedded, 2026-11-21 00:04 PST",
+        "Rendered by embedded, Sat 21 Nov 2026, 00:04 PST",
     ):
         assert word in foot
     assert '<span class="ok">✓ sources complete · 148 of 148 checks passed</span>' in text
@@ -129,7 +129,8 @@ def test_assets_are_there_once_and_the_pages_pass_the_check(tmp_path: Path) -> N
     site = tmp_path / "site"
     path = executed(tmp_path / "n.ipynb", rich(text_html="<h1>Fine</h1>"), rich(text_markdown=TABLE))
     results = [
-        result_of(path, page, title) for page, title in (("index.html", "Home"), ("winery/daily.html", "Daily"))
+        result_of(path, page, title)
+        for page, title in (("index.html", "Home"), ("winery/daily.html", "Daily"))
     ]
     write_pages(results, site, context(nav=(NavItem("Daily", "winery/daily.html"),)))
     assert check_site(site) == []

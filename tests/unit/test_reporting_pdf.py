@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
-from tests.reporting_notebooks import SVG, TABLE, context, executed, result_of, rich
 
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting.pdf import alternative_text, manuscript, write_pdf
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult
+from tests.reporting_notebooks import SVG, TABLE, context, executed, result_of, rich
 
 LEAD = "# November is running 8.3 % ahead\n\nRevenue is **\\$412,380**, against $380,770. A #tag and @name."
 CARD = '```{=typst}\n#grid(columns: (1fr, 1fr), "Card one", [Card two])\n```'
@@ -66,7 +66,16 @@ def test_a_tagged_document_with_title_language_and_alternative_texts(tmp_path: P
     page = reader.pages[0]
     assert [float(side) for side in page.mediabox][2:] == [612.0, 792.0]
     text = page.extract_text()
-    for words in ("$412,380", "$380,770", "#tag", "@name", "Total $ & # <b>", "Card one", "Card two", "1 / 1"):
+    for words in (
+        "$412,380",
+        "$380,770",
+        "#tag",
+        "@name",
+        "Total $ & # <b>",
+        "Card one",
+        "Card two",
+        "1 / 1",
+    ):
         assert words in text
     assert "Larkspur Ridge" in text and "Daily KPIs · Fri 20 Nov 2026" in text
     assert "run 20261121T080400Z-8c1f" in text and "148 of 148 checks passed" in text
@@ -79,14 +88,14 @@ def test_headers_of_a_long_table_come_back_on_every_page(tmp_path: Path) -> None
     out = write_pdf([report(tmp_path, rich(text_markdown=TABLE + rows))], tmp_path / "o.pdf", context())
     pages = PdfReader(out).pages
     assert len(pages) >= 3
-    assert all("vs 2025" in page.extract_text() and f"/ {len(pages)}" in page.extract_text() for page in pages)
+    assert all(
+        "vs 2025" in page.extract_text() and f"/ {len(pages)}" in page.extract_text() for page in pages
+    )
 
 
 def test_several_notebooks_become_chapters_with_all_their_figures(tmp_path: Path) -> None:
     first = report(tmp_path, rich(svg=SVG), name="a")
-    second = report(
-        tmp_path, rich(svg=SVG.replace("Revenue by day", "Visitors")), name="b", text="# Second"
-    )
+    second = report(tmp_path, rich(svg=SVG.replace("Revenue by day", "Visitors")), name="b", text="# Second")
     out = write_pdf([first, second], tmp_path / "o.pdf", context(), title="Brief")
     reader = PdfReader(out)
     alts = [str(item["/Alt"]) for item in tags(reader) if "/Alt" in item]

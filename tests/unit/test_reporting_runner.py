@@ -13,11 +13,13 @@ from typing import Any
 
 import nbformat
 import pytest
-from tests.reporting_notebooks import write_notebook
 
 from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.reporting.parameters import check_notebook
 from kpi_lib.reporting.runner import Limits, NotebookJob, NotebookResult, run_notebooks
+from tests.reporting_notebooks import write_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def job(path: Path, **parameters: Any) -> NotebookJob:
@@ -289,12 +291,13 @@ def test_no_process_is_left_when_the_caller_is_interrupted(tmp_path: Path) -> No
     script.write_text(
         "from pathlib import Path\nfrom kpi_lib.reporting.runner import *\n"
         "if __name__ == '__main__':\n"
-        f"    run_notebooks([NotebookJob('r', 'n.html', Path({str(path)!r}))], Path({str(tmp_path / 'out')!r}))\n"
+        f"    job = NotebookJob('r', 'n.html', Path({str(path)!r}))\n"
+        f"    run_notebooks([job], Path({str(tmp_path / 'out')!r}))\n"
     )
     night = subprocess.Popen(
         [sys.executable, str(script)],
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     for _ in range(300):
         if (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text():
@@ -308,3 +311,30 @@ def test_no_process_is_left_when_the_caller_is_interrupted(tmp_path: Path) -> No
             return
         time.sleep(0.1)
     pytest.fail("the notebook's process outlived the run")
+
+
+def test_the_warm_server_can_rehearse_and_draws_nothing() -> None:
+    script = (
+        "import sys\nfrom kpi_lib.reporting import warm\nwarm.rehearse()\n"
+        "assert 'kpi_lib.reporting.display' in sys.modules and 'vl_convert' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_notebook_after_another_takes_a_fraction_of_a_second(tmp_path: Path) -> None:
+    path = write_notebook(
+        tmp_path / "n.ipynb", "import pandas as pd, altair, duckdb\npd.DataFrame({'a': [1]})"
+    )
+    jobs = [NotebookJob("r", f"n{number}.html", path) for number in range(9)]
+    results = run_notebooks(jobs, tmp_path / "out", workers=1)
+    later = sorted(result.seconds for result in results[1:])
+    assert all(result.ok for result in results)
+    # Importing these three anew takes more than a second; forked they are there already.
+    assert later[len(later) // 2] < 1

@@ -8,10 +8,8 @@ clock changes, leap days). It knows its own planted answers.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +39,8 @@ class Sample:
     frames
         By source name, with the columns of ``sources.toml``; money as decimals with two places.
     manifest
-        What ``manifest.json`` says about each source: loaded from, complete through, loaded at.
+        What ``manifest.json`` shall say: that this is a sample, and for each source what it covers
+        and when it was loaded.
     planted
         Answers that the sample knows without any SQL.
     """
@@ -49,18 +48,6 @@ class Sample:
     frames: Mapping[str, pd.DataFrame]
     manifest: dict[str, Any]
     planted: dict[str, Any]
-
-    def write(self, folder: Path) -> list[Path]:
-        """Write one Parquet file a source, then the manifest, and return the files."""
-        folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for name, frame in self.frames.items():
-            file = folder / f"{name}.parquet"
-            frame.to_parquet(file, index=False, coerce_timestamps="us")
-            written.append(file)
-        manifest = folder / "manifest.json"
-        manifest.write_text(json.dumps(self.manifest, indent=2) + "\n", encoding="utf-8")
-        return [*written, manifest]
 
     def known_on(self, day: dt.date) -> Sample:
         """Return the sources as they were when ``day`` was over.
@@ -133,13 +120,13 @@ def _manifest(first: dt.date, last: dt.date, sources: list[str]) -> dict[str, An
         "complete_through": last.isoformat(),
         "loaded_at": f"{last + dt.timedelta(days=1)}{_LOADED_AT}",
     }
-    return {"schema_version": 1, "sources": {name: dict(load) for name in sources}}
+    return {"schema_version": 1, "sample": True, "sources": {name: dict(load) for name in sources}}
 
 
 def _planted(story: Story, ledger: Ledger, edges: tuple[Edge, ...]) -> dict[str, Any]:
     orders = ledger.orders
     future = (orders.realized >= story.size) & ~ledger.voided
-    nowhere = np.isin(orders.location, (o.POPUP, o.NOWHERE))
+    nowhere = (orders.channel == o.POS) & np.isin(orders.location, (o.POPUP, o.NOWHERE))
     experience = EXPERIENCES[0]
     return {
         "edges": [

@@ -41,6 +41,23 @@ def stylesheet() -> str:
     return _BLOCK.sub(lambda match: match[1] + _properties() + match[2], css, count=1)
 
 
+def notebook_style() -> str:
+    """Return the style sheet for outputs in JupyterLab: the same rules, kept to the outputs alone."""
+    css = (FOLDER / "site.css").read_text(encoding="utf-8")
+    rules = css[css.index("/* words */") :]
+    both = tokens()
+    light = "".join(f"--{key}:{value};" for key, value in both.light.items())
+    dark = "".join(f"--{key}:{value};" for key, value in both.dark.items())
+    base = f'color:var(--ink);font-family:"{both.text}",system-ui,sans-serif;font-feature-settings:"tnum"'
+    own = (
+        ".sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
+        "table{table-layout:auto}.card,tbody th a{color:inherit;text-decoration:none}.win,.more{display:none}"
+    )
+    # Named twice, so that these rules win over JupyterLab's own.
+    scope = ".jp-OutputArea-output.jp-OutputArea-output"
+    return f'{scope}{{{light}{base}}}[data-jp-theme-light="false"] {scope}{{{dark}}}{scope}{{{rules}{own}}}'
+
+
 def web_fonts() -> tuple[Path, ...]:
     """Return the font files of the site."""
     return tuple(sorted(FONTS.glob("*.woff2")))

@@ -109,13 +109,13 @@ def _tasting_room(story: Story, guests: Ints, place: int, rng: np.random.Generat
 def _remote(story: Story, strength: Floats, channel: int, level: float, rng: np.random.Generator) -> Orders:
     day = _days(level * strength, rng)
     size = len(day)
-    # The web sells around the clock, the telephone in office hours.
+    # The web sells around the clock, the telephone in office hours; neither has a location.
     second = rng.integers(0, 86400, size) if channel == WEB else rng.integers(32400, 61200, size)
     return batch(
         day,
         second,
         channel,
-        ONLINE,
+        NOWHERE,
         bottles=(2 if channel == WEB else 5) + rng.poisson(2.2 if channel == WEB else 3.5, size),
         discount=rng.choice([0, 10, 15], size, p=[0.55, 0.15, 0.30]),
     )

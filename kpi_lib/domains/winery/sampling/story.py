@@ -97,7 +97,7 @@ def tell(until: dt.date, years: int, rng: np.random.Generator) -> Story:
     visits = (
         _by_month(stamps[:size], _VISITS_BY_MONTH)
         * _VISITS_BY_WEEKDAY[weekdays[:size]]
-        * np.exp(0.05 * age - 0.03 * softer)
+        * np.exp(0.06 * age - 0.03 * softer)
         * weather
         * holiday_visits
     )
@@ -105,7 +105,7 @@ def tell(until: dt.date, years: int, rng: np.random.Generator) -> Story:
     web = (
         _by_month(stamps[:size], _WEB_BY_MONTH)
         * _WEB_BY_WEEKDAY[weekdays[:size]]
-        * np.exp(0.05 * age + 0.04 * campaign)
+        * np.exp(0.06 * age + 0.05 * campaign)
         * rng.lognormal(0, 0.12, size)
         * holiday_web
     )
@@ -121,7 +121,7 @@ def tell(until: dt.date, years: int, rng: np.random.Generator) -> Story:
         visits=visits * open_days,
         web=web * open_days,
         phone=phone * open_days,
-        purchases=1 - 0.06 * softer,
+        purchases=1 - 0.05 * softer,
         events=events,
         event_strength=strength,
         shipments=shipments,
@@ -147,7 +147,7 @@ def _by_month(stamps: NDArray[np.datetime64], levels: Floats) -> Floats:
 
 
 def _weather(size: int, rng: np.random.Generator) -> Floats:
-    shocks = rng.normal(0, 0.10, size)
+    shocks = rng.normal(0, 0.08, size)
     # A wet day is rarely alone: each day keeps about half of the day before.
     weights = 0.5 ** np.arange(8)
     smooth: Floats = np.exp(np.convolve(shocks, weights)[:size])

@@ -32,7 +32,7 @@ EXPERIENCES = (
     Experience("Winemaker Dinner", "Event", 12500, 12500, 0.45),
     Experience("Lawn Concert", "Event", 4500, 4500, 0.55),
 )
-_BOOKINGS_A_DAY = {"Tasting Room": 28.0, "Club": 4.0, "Event": 11.0}
+_BOOKINGS_A_DAY = {"Tasting Room": 27.5, "Club": 4.0, "Event": 11.0}
 _PARTY = {
     "Tasting Room": (0.05, 0.47, 0.17, 0.18, 0.06, 0.05, 0.01, 0.01),
     "Club": (0.08, 0.58, 0.14, 0.15, 0.03, 0.02),

@@ -1,0 +1,1 @@
+"""The marketplace: definitions, SQL and the generator of its sample sources."""

@@ -1,0 +1,69 @@
+"""Loaded by the warm server before it forks: what every notebook would otherwise do for the first time.
+
+First uses are most of a report notebook's time: late imports, chart templates, pandas' own caches. Done
+once here, they are inherited by every process forked later. Nothing here may start a thread (no
+warehouse, no drawing): it would be missing in the forked processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import importlib
+
+import kpi_lib
+from kpi_lib.errors import KpiError
+
+#: Loaded by their users only when needed; a notebook needs them.
+LATE = ("sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.optimizer.annotate_types")
+
+
+def rehearse() -> None:
+    """Show a report of constant figures once, without a warehouse and without drawing."""
+    import pandas as pd
+
+    from kpi_lib.catalogue import load_catalogue
+    from kpi_lib.frames import ROLLUP_COLUMNS
+    from kpi_lib.reporting import charts, display
+    from kpi_lib.reporting.data import ReportData
+
+    for name in kpi_lib.__all__:
+        getattr(kpi_lib, name)
+    for module in LATE:
+        importlib.import_module(module)
+    catalogue = load_catalogue("winery")
+    kpi = catalogue.kpi(catalogue.headline)
+    as_of = dt.date(2026, 11, 20)
+    days = pd.date_range(end=as_of, periods=3 * 366)
+    daily = pd.DataFrame(
+        {
+            "date_key": days,
+            "kpi_id": kpi.id,
+            "entity_id": 0,
+            "value": [float(100 + day % 7) for day in range(len(days))],
+            "numerator": None,
+            "denominator": None,
+        }
+    )
+    report = ReportData(
+        catalogue=catalogue,
+        as_of=as_of,
+        entity=catalogue.entity("ALL"),
+        rollups=pd.DataFrame(columns=list(ROLLUP_COLUMNS)),
+        daily=daily,
+        loads=pd.DataFrame(columns=["source", "loaded_from", "complete_through", "loaded_at", "row_count"]),
+        watermark=as_of,
+    )
+    for kind in charts.KINDS:
+        charts.sketch(report, kind, kpi)
+    display.headline(report)
+    display.cards(report)
+    display.table(report, "group")
+    display.definition(report)
+
+
+# A rehearsal that fails costs speed, never a report; a test of its own holds that it does not fail.
+with contextlib.suppress(
+    KpiError, ArithmeticError, AttributeError, ImportError, LookupError, TypeError, ValueError
+):
+    rehearse()

@@ -1,0 +1,16 @@
+"""``make bench``: every benchmark, each as ratios against peers in the same run."""
+
+from __future__ import annotations
+
+from tests.bench import bench_engine, bench_warehouse
+
+
+def main() -> None:
+    """Run them one after another."""
+    for name, module in (("warehouse", bench_warehouse), ("engine", bench_engine)):
+        print(f"\n== {name}")
+        module.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Every page in Chromium, offline: no complaint, nothing for axe to find, nothing wider than the screen."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpi_lib.catalogue import load_catalogue
+from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.context import NavItem
+from kpi_lib.reporting.html import write_pages, write_text
+from kpi_lib.reporting.site import DomainHome, kpi_sections, write_archive, write_home, write_kpi_index
+from tests.browser.conftest import Visit, needed
+from tests.reporting_notebooks import SVG, context, executed, result_of, rich
+
+WIDTHS = (390, 834, 1440)
+SCHEMES = ("light", "dark")
+PUBLISHED = Path(os.environ.get("KPI_SITE", "build/site"))
+NAV = (
+    NavItem("Daily", "winery/daily.html"),
+    NavItem("KPIs", "winery/kpi/index.html"),
+    NavItem("Archive", "archive/index.html"),
+)
+TABLE = (
+    '<section class="group" aria-labelledby="g"><h2 id="g">Revenue</h2>'
+    '<div class="scroll" tabindex="0" role="region" aria-label="Revenue, every window">'
+    '<table><thead><tr><th scope="col">KPI</th>'
+    + '<th scope="col" class="num">1–20 Nov</th>' * 14
+    + '</tr></thead><tbody><tr><th scope="row"><a href="kpi/total_visitors.html">Visitors</a></th>'
+    + '<td class="num">$412,380</td>' * 14
+    + "</tr></tbody></table></div></section>"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small site with every kind of page this package makes."""
+    folder = tmp_path_factory.mktemp("site")
+    notebook = executed(
+        folder / "n.ipynb",
+        rich(text_html='<h1>November is ahead</h1><p class="lede">By <b>8.3 %</b>.</p>'),
+        rich(svg=SVG),
+        rich(text_html=TABLE),
+        rich(text_plain="plain " * 60),
+        rich(text_markdown="*words* and `code`"),
+    )
+    catalogue = load_catalogue("winery")
+    root = folder / "root"
+    run = context(nav=NAV, banner="One source is late.")
+    details = [
+        result_of(
+            executed(folder / f"{kpi.code}.ipynb", rich(text_html=f"<p>{kpi.code}</p>")),
+            f"winery/kpi/{kpi.code}.html",
+            kpi.title,
+        )
+        for kpi in catalogue.kpis
+    ]
+    pages = [result_of(notebook), *details]
+    write_pages(pages, root, run)
+    write_kpi_index(root, run, catalogue)
+    write_archive(root, run, ["winery/daily.html"])
+    home = DomainHome(
+        "winery",
+        "Larkspur Ridge",
+        run.as_of,
+        "November is ahead",
+        "By <b>8.3 %</b>.",
+        sections=kpi_sections(catalogue),
+    )
+    write_home(root, run, [home])
+    assert check_site(root) == []
+    return root
+
+
+@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
+def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    opened = Visit(browser, *request.param)
+    yield opened
+    opened.close()
+
+
+def axe_problems(page: Any) -> list[str]:
+    if importlib.util.find_spec("axe_playwright_python") is None:
+        needed("axe is not installed: pip install 'kpi-lib[browser]'")
+    from axe_playwright_python.sync_playwright import Axe
+
+    # Its preload fetches the style sheet by script, which our policy forbids.
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
+
+
+def look(visit: Visit, root: Path, names: list[str]) -> list[str]:
+    """Open pages and return everything that is wrong with them."""
+    problems = []
+    for name in names:
+        page = visit.open(root / name)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        problems += [f"{name}: {complaint}" for complaint in visit.complaints]
+        problems += [f"{name}: axe {problem}" for problem in axe_problems(page)]
+        problems += [f"{name}: {wide} px wider than the screen"] if wide > 0 else []
+        visit.complaints.clear()
+    return problems
+
+
+def test_every_kind_of_page_at_every_width_in_both_schemes(visit: Visit, site: Path) -> None:
+    names = [
+        "index.html",
+        "winery/daily.html",
+        "winery/kpi/index.html",
+        "winery/kpi/total_visitors.html",
+        "archive/index.html",
+        "archive/2026-11-20/winery/daily.html",
+    ]
+    assert look(visit, site, names) == []
+
+
+def test_the_published_site(visit: Visit) -> None:
+    if not (PUBLISHED / "index.html").is_file():
+        pytest.skip(f"nothing is published in {PUBLISHED}; `make report` does it")
+    root = PUBLISHED.resolve()
+    pages = sorted(path.relative_to(root).as_posix() for path in root.glob("**/*.html"))
+    single = [name for name in pages if "/kpi/" not in name or name.endswith("kpi/index.html")]
+    details = [name for name in pages if name not in single][:3]
+    assert look(visit, root, [*single, *details]) == []
+
+
+def test_fonts_style_and_script_load_from_disk_under_the_policy(browser: Any, site: Path) -> None:
+    visit = Visit(browser)
+    page = visit.open(site / "winery/kpi/total_visitors.html")
+    assert "Inter" in page.evaluate("getComputedStyle(document.body).fontFamily")
+    assert page.evaluate("document.fonts.check('15px Inter')")
+    loaded = page.evaluate("[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)")
+    assert "Inter" in loaded
+    visit.close()
+
+
+def test_nothing_inline_runs(browser: Any, site: Path, tmp_path: Path) -> None:
+    text = (site / "winery/daily.html").read_text()
+    evil = (
+        "<script>document.title='ran'</script>"
+        "<img src='x' alt='' onerror=\"document.title='ran'\">"
+        "<script src='https://example.org/x.js'></script>"
+    )
+    page_file = write_text(site / "winery/evil.html", text.replace("</main>", evil + "</main>"))
+    visit = Visit(browser)
+    page = visit.open(page_file)
+    assert page.title() != "ran"
+    assert sum("Content Security Policy" in complaint for complaint in visit.complaints) >= 3
+    visit.close()
+    page_file.unlink()
+
+
+@pytest.mark.parametrize(("age_hours", "stale"), [(1, False), (24.9, False), (26, True), (100, True)])
+def test_a_page_knows_its_own_age(browser: Any, site: Path, age_hours: float, stale: bool) -> None:
+    visit = Visit(browser, timezone_id="Pacific/Auckland")
+    built = context().built_at
+    visit.page.clock.install(time=built + dt.timedelta(hours=age_hours))
+    page = visit.open(site / "winery/daily.html")
+    banner = page.locator("#age")
+    assert banner.is_visible() is stale
+    if stale:
+        words = {26: "26 hours", 100: "4 days"}[int(age_hours)]
+        assert words in banner.inner_text() and "as of Fri 20 Nov 2026" in banner.inner_text()
+    else:
+        page.clock.fast_forward("27:00:00")
+        assert banner.is_visible()
+    visit.close()
+
+
+def test_an_archived_page_says_what_it_is_and_not_how_old(browser: Any, site: Path) -> None:
+    visit = Visit(browser)
+    visit.page.clock.install(time=context().built_at + dt.timedelta(days=300))
+    page = visit.open(site / "archive/2026-11-20/winery/daily.html")
+    assert not page.locator("#age").is_visible()
+    page.get_by_role("link", name="See the newest.").click()
+    page.wait_for_load_state("networkidle")
+    assert page.url.endswith("/winery/daily.html") and "archive" not in page.url
+    visit.close()
+
+
+def test_the_keyboard_reaches_everything(browser: Any, site: Path) -> None:
+    visit = Visit(browser)
+    page = visit.open(site / "winery/daily.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.locator(".skip").bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    seen = []
+    for _ in range(40):
+        name = page.evaluate("document.activeElement.outerHTML.slice(0, 60)")
+        if name in seen or page.evaluate("document.activeElement === document.body"):
+            break
+        seen.append(name)
+        page.keyboard.press("Tab")
+    assert any('class="scroll"' in name for name in seen)
+    assert any("kpi/total_visitors.html" in name for name in seen)
+    visit.close()

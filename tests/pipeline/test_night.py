@@ -1,0 +1,260 @@
+"""The night from landing files to a published site, and what must never happen on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from .conftest import ROOT, Kpi, edit_source, site_state
+
+ONLY = ("--only", "daily_dashboard")
+
+
+def rows(folder: Path, table: str) -> int:
+    with duckdb.connect(str(folder / "data" / "warehouse.duckdb"), read_only=True) as con:
+        return int(con.sql(f"select count(*) from {table}").fetchall()[0][0])
+
+
+def test_a_night_publishes_tables_pages_pdf_and_api(published: Path) -> None:
+    site = published / "build" / "site"
+    for name in ("index.html", "winery/daily_dashboard.html", "winery/kpi/index.html", "archive/index.html"):
+        assert (site / name).is_file(), name
+    pdf = published / "build" / "pdf" / "daily_dashboard-2026-11-20.pdf"
+    assert pdf.read_bytes().startswith(b"%PDF")
+    api = json.loads((site / "api" / "v1" / "dashboard.json").read_text())
+    assert "total_daily_revenue" in json.dumps(api)
+    days = 730
+    assert rows(published, "winery_mart.agg_daily_revenue") == days * 5
+    assert rows(published, "winery_kpi.fact_kpi_daily") == days * 5 * 27
+    assert rows(published, "winery_kpi.agg_kpi_dashboard") == days * 5 * 27
+    assert rows(published, "winery_mart.dim_date") == 7670
+    assert rows(published, "winery_kpi.dim_kpi") == 27
+
+
+def test_the_run_record_tells_every_step(published: Path) -> None:
+    (file,) = (published / "build" / "runs").glob("*/run.json")
+    record = json.loads(file.read_text())
+    steps = [step["name"] for step in record["steps"]]
+    assert steps == [
+        "extract",
+        "marts",
+        "facts",
+        "roll-ups",
+        "gate",
+        "notebooks",
+        "render",
+        "check",
+        "publish",
+    ]
+    assert {step["status"] for step in record["steps"]} == {"done"}
+    assert record["status"] == "published"
+    assert (file.parent / "gate-winery.json").is_file()
+    assert list((file.parent / "notebooks").rglob("*.ipynb"))
+
+
+def test_the_same_night_again_changes_nothing(published: Path, kpi: Kpi) -> None:
+    kpi("nightly", "--renderer", "embedded")
+    before = site_state(published)
+    again = kpi("nightly", "--renderer", "embedded")
+    assert again.code == 0
+    assert "Nothing changed" in again.out
+    assert "index.html" in again.out
+    assert site_state(published) == before
+
+
+def test_an_incremental_build_equals_a_full_one(workspace: Path, kpi: Kpi, landing: Path) -> None:
+    """Earlier watermark, late rows and a deletion, refreshed step by step; then everything at once."""
+
+    def complete_through(day: str) -> None:
+        manifest = workspace / "data" / "landing" / "winery" / "manifest.json"
+        data = json.loads((landing / "manifest.json").read_text())
+        for source in data["sources"].values():
+            source["complete_through"] = day
+        manifest.write_text(json.dumps(data))
+
+    def table() -> pd.DataFrame:
+        with duckdb.connect(str(workspace / "data" / "warehouse.duckdb"), read_only=True) as con:
+            return con.sql(
+                "select * from winery_kpi.agg_kpi_dashboard order by as_of_date, entity_id, kpi_id"
+            ).df()
+
+    complete_through("2026-11-20")
+    assert kpi("build", "--as-of", "2026-11-10").code == 0
+    edit_source(workspace, "stg_order", lambda frame: frame[frame["order_id"].astype(int) % 97 != 0])
+    orders = set(pd.read_parquet(workspace / "data/landing/winery/stg_order.parquet")["order_id"])
+    edit_source(workspace, "stg_order_item", lambda frame: frame[frame["order_id"].isin(orders)])
+    assert kpi("build", "--as-of", "2026-11-15").code == 0
+    assert kpi("build").code == 0
+    step_by_step = table()
+    assert kpi("build", "--full").code == 0
+    pd.testing.assert_frame_equal(step_by_step, table())
+
+
+def test_a_failed_gate_publishes_nothing_and_says_which_rows(published: Path, kpi: Kpi) -> None:
+    before = site_state(published)
+    edit_source(
+        published,
+        "stg_tock_reservation",
+        lambda frame: frame.assign(party_size=frame["party_size"].where(frame.index != 7, -3)),
+    )
+    outcome = kpi("nightly", *ONLY)
+    assert outcome.code == 3
+    assert "party_size" in outcome.err
+    assert "stg_tock_reservation" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert site_state(published) == before
+    status = kpi("status")
+    assert status.code == 1
+    assert "failed" in status.out
+
+
+def test_an_older_date_fills_the_archive_and_leaves_the_home_alone(published: Path, kpi: Kpi) -> None:
+    site = published / "build" / "site"
+    home = (site / "index.html").read_text()
+    outcome = kpi("nightly", "--as-of", "2026-11-10", *ONLY)
+    assert outcome.code == 0, outcome.err
+    assert (site / "archive" / "2026-11-10" / "winery" / "daily_dashboard.html").is_file()
+    assert "20 Nov 2026" in (site / "winery" / "daily_dashboard.html").read_text()
+    assert json.loads((site / "api/v1/index.json").read_text())["as_of"] == "2026-11-20"
+    assert (site / "index.html").read_text().split("Archive")[0] == home.split("Archive")[0]
+    assert (
+        json.loads((published / "data/warehouse.releases/current/release.json").read_text())["domains"][
+            "winery"
+        ]["as_of"]
+        == "2026-11-20"
+    )
+
+
+def test_a_broken_notebook_fails_alone(published: Path, kpi: Kpi) -> None:
+    (published / "notebooks").unlink()
+    reports = published / "notebooks" / "reports"
+    reports.mkdir(parents=True)
+    for name in ("daily_dashboard.ipynb", "kpi_detail.ipynb"):
+        (reports / name).write_text((ROOT / "notebooks" / "reports" / name).read_text())
+    broken = json.loads((reports / "kpi_detail.ipynb").read_text())
+    broken["cells"].insert(-1, {**broken["cells"][-1], "source": ["1 / 0"], "id": "broken"})
+    (reports / "kpi_detail.ipynb").write_text(json.dumps(broken))
+    outcome = kpi("nightly", "--limit", "1", "--force")
+    assert outcome.code == 1
+    assert "division by zero" in outcome.out
+    site = published / "build" / "site"
+    assert "20 Nov 2026" in (site / "winery" / "daily_dashboard.html").read_text()
+    failed = (site / "winery" / "kpi" / "tasting_room_wine_revenue.html").read_text()
+    assert "ZeroDivisionError" in failed or "division by zero" in failed
+
+
+def start_night(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kpi_lib.cli", "nightly", *ONLY, "--force", "--log-format", "json"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step", ["extract", "marts", "facts", "roll-ups", "gate", "notebooks", "render", "check", "publish"]
+)
+def test_a_kill_after_any_step_leaves_the_old_or_the_new_night(published: Path, kpi: Kpi, step: str) -> None:
+    before = site_state(published)
+    night = start_night(published)
+    assert night.stderr is not None
+    for line in night.stderr:
+        record = json.loads(line)
+        if record.get("event") == "step" and record["name"] == step and record["status"] == "done":
+            break
+    os.killpg(night.pid, signal.SIGKILL)
+    night.communicate()
+    after = site_state(published)
+    if step != "publish":
+        assert after == before
+    assert (published / "build" / "site" / "index.html").is_file()
+    outcome = kpi("nightly", *ONLY, "--force")
+    assert outcome.code == 0, outcome.err
+    assert not list((published / "data" / "warehouse.releases").glob(".staging-*"))
+
+
+@pytest.mark.slow
+def test_two_nights_at_once_never_mix(published: Path) -> None:
+    nights = [start_night(published) for _ in range(2)]
+    codes = []
+    for night in nights:
+        _, err = night.communicate(timeout=200)
+        codes.append(night.returncode)
+        if night.returncode:
+            assert "Another run is under way" in err
+    assert sorted(codes) in ([0, 0], [0, 1])
+    assert (published / "build" / "site" / "index.html").is_file()
+
+
+def test_rendering_alone_uses_what_is_published(published: Path, kpi: Kpi) -> None:
+    outcome = kpi("render", "--only", "kpi_detail", "--limit", "2")
+    assert outcome.code == 0, outcome.err
+    pages = published / "build" / "site" / "winery" / "kpi"
+    assert {path.name for path in pages.glob("*.html")} >= {"index.html", "tasting_room_wine_revenue.html"}
+
+
+def test_validating_alone(published: Path, kpi: Kpi) -> None:
+    outcome = kpi("validate")
+    assert outcome.code == 0, outcome.err
+    assert "checks passed" in outcome.err
+
+
+def test_backfill_computes_a_range_again(published: Path, kpi: Kpi) -> None:
+    outcome = kpi("backfill", "--from", "2026-10-01", "--to", "2026-10-03")
+    assert outcome.code == 0, outcome.err
+    runs = sorted((published / "build" / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
+    steps = {step["name"]: step for step in json.loads(runs[-1].read_text())["steps"]}
+    assert steps["roll-ups"]["rows"] == {"kpi.agg_kpi_dashboard": 3 * 27 * 5}
+
+
+def test_queries(published: Path, kpi: Kpi) -> None:
+    today = json.loads(kpi("query", "today", "--format", "json").out)
+    assert len(today) == 27
+    series = kpi(
+        "query", "series", "--kpi", "total_daily_revenue", "--since", "2026-11-01", "--format", "csv"
+    )
+    assert len(series.out.splitlines()) == 21
+    payload = json.loads(kpi("query", "payload", "--kpi", "14", "--format", "json").out)
+    assert json.loads(payload[0]["payload"])["as_of"] == "2026-11-20"
+    assert "Total" in kpi("query", "today").out
+
+
+def test_status_is_fine_after_a_night(published: Path, kpi: Kpi) -> None:
+    outcome = kpi("status", "--format", "json")
+    state = json.loads(outcome.out)
+    assert state["published"]["domains"]["winery"]["as_of"] == "2026-11-20"
+    assert state["age_hours"] < 25
+
+
+def test_doctor_finds_its_way(published: Path, kpi: Kpi) -> None:
+    outcome = kpi("doctor")
+    assert outcome.code == 0, outcome.out
+    assert "warehouse" in outcome.out
+
+
+def test_nothing_is_left_lying_about(published: Path) -> None:
+    assert {path.name for path in (published / "build").iterdir()} == {
+        "site",
+        "pdf",
+        "private",
+        "runs",
+        ".lock",
+    }
+    assert {path.name for path in (published / "data").iterdir()} == {
+        "landing",
+        "warehouse.duckdb",
+        "warehouse.releases",
+    }

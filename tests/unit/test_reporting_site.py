@@ -1,0 +1,131 @@
+"""Home, the index of KPIs, the archive: links that resolve from wherever they stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from kpi_lib.catalogue import load_catalogue
+from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.context import NavItem
+from kpi_lib.reporting.html import page_html, write_pages, write_text
+from kpi_lib.reporting.site import (
+    DomainHome,
+    Section,
+    kpi_sections,
+    rebase,
+    write_archive,
+    write_home,
+    write_kpi_index,
+)
+from tests.reporting_notebooks import context, executed, result_of, rich
+
+CARDS = (
+    '<ul class="cards"><li><a class="card" href="kpi/visitors.html"><div class="cv">2,204</div></a></li></ul>'
+)
+
+
+def small_site(tmp_path: Path, as_of: dt.date = dt.date(2026, 11, 20)) -> Path:
+    site = tmp_path / "site"
+    body = '<h1>November</h1><a href="kpi/visitors.html">Visitors</a> <a href="#top" id="top">up</a>'
+    path = executed(tmp_path / "n.ipynb", rich(text_html=body))
+    run = context(as_of=as_of, watermark=as_of)
+    results = [
+        result_of(path),
+        result_of(
+            executed(tmp_path / "k.ipynb", rich(text_html="<h1>V</h1>")),
+            "winery/kpi/visitors.html",
+            "Visitors",
+        ),
+    ]
+    write_pages(results, site, run)
+    index = page_html("", title="KPIs", page="winery/kpi/index.html", context=run)
+    write_text(site / "winery/kpi/index.html", index)
+    return site
+
+
+def home(**changes: object) -> DomainHome:
+    values: dict[str, object] = {
+        "domain": "winery",
+        "title": "Larkspur Ridge",
+        "as_of": dt.date(2026, 11, 20),
+        "headline": "November is 8.3 % ahead & <well>",
+        "lede": "Revenue is <b>$412,380</b>.",
+        "cards": CARDS,
+        "sections": (Section("Reports", (NavItem("Daily KPIs", "winery/daily.html"),)),),
+        "downloads": (NavItem("Dashboard as JSON", "api/v1/dashboard.json"),),
+        "base": "winery/index.html",
+    }
+    return DomainHome(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_home_answers_what_against_what_and_whether_to_trust_it(tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    write_text(site / "api/v1/dashboard.json", "{}")
+    write_archive(site, context(), ["winery/daily.html"])
+    text = write_home(site, context(), [home()]).read_text()
+    assert "<h1>November is 8.3 % ahead &amp; &lt;well&gt;</h1>" in text
+    assert '<p class="lede">Revenue is <b>$412,380</b>.</p>' in text
+    assert "As of <b>Fri 20 Nov 2026</b>" in text and "✓ sources complete · 148 of 148 checks passed" in text
+    assert 'href="winery/kpi/visitors.html"' in text and 'href="winery/daily.html"' in text
+    assert 'href="archive/2026-11-20/winery/daily.html"' in text
+    assert check_site(site) == []
+
+
+def test_two_domains_each_with_its_own_headline_and_state(tmp_path: Path) -> None:
+    text = write_home(
+        tmp_path, context(), [home(), home(domain="market", title="Market", error="The gate <failed>.")]
+    ).read_text()
+    assert "<h1>Larkspur Ridge</h1>" in text and text.count('<p class="lede">') == 2
+    assert "last good figures, as of 20 Nov 2026: The gate &lt;failed&gt;." in text
+
+
+def test_the_archive_keeps_pages_that_stand_alone(tmp_path: Path) -> None:
+    site = small_site(tmp_path, dt.date(2026, 11, 19))
+    early = context(as_of=dt.date(2026, 11, 19))
+    write_archive(site, early, ["winery/daily.html"])
+    small_site(tmp_path)
+    write_home(site, context(), [home(downloads=())])
+    index = write_archive(site, context(), ["winery/daily.html"]).read_text()
+    assert index.index("20 Nov 2026</h2>") < index.index("19 Nov 2026</h2>")
+    kept = (site / "archive/2026-11-19/winery/daily.html").read_text()
+    assert "Fri 20 Nov" not in kept and "Archived page for 19 Nov 2026" in kept
+    assert 'href="../../../assets/site.css"' in kept and 'href="../../../winery/kpi/visitors.html"' in kept
+    assert 'href="#top"' in kept and 'aria-current="page"' not in kept
+    assert " data-stale-after-hours" not in kept
+    assert check_site(site) == []
+
+
+def test_an_archived_page_may_outlive_what_it_links_to(tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    write_archive(site, context(), ["winery/daily.html"])
+    write_home(site, context(), [home(cards="", downloads=())])
+    (site / "winery/kpi/visitors.html").unlink()
+    problems = check_site(site)
+    assert problems == ["winery/daily.html: 'kpi/visitors.html' does not exist."]
+
+
+def test_the_index_of_kpis_defines_each(tmp_path: Path) -> None:
+    catalogue = load_catalogue("winery")
+    text = write_kpi_index(tmp_path, context(), catalogue).read_text()
+    assert all(f'<a href="{kpi.code}.html">' in text for kpi in catalogue.kpis)
+    assert text.count("<dt>") == len(catalogue.kpis) == 27
+    assert sum(len(section.links) for section in kpi_sections(catalogue)) == 27
+
+
+@pytest.mark.parametrize(
+    ("link", "moved"),
+    [
+        ("kpi/x.html#a", "../../../winery/kpi/x.html#a"),
+        ("../assets/site.css", "../../../assets/site.css"),
+        ("#here", "#here"),
+        ("", ""),
+        ("data:,", "data:,"),
+        ("https://example.org/", "https://example.org/"),
+    ],
+)
+def test_links_are_moved_with_their_page(link: str, moved: str) -> None:
+    page, place = "winery/daily.html", "archive/2026-11-20/winery/daily.html"
+    assert rebase(f'<a href="{link}">', page, place) == f'<a href="{moved}">'
