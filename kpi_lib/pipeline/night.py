@@ -20,6 +20,7 @@ from kpi_lib.pipeline.gate import run_gate, summary, words
 from kpi_lib.pipeline.pages import PageRequest, PageResult, make_pages
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, preload
+from kpi_lib.reporting.kernel import prepare as warm_kernels
 from kpi_lib.warehouse import DuckDBWarehouse, fingerprint
 from kpi_lib.warehouse.tables import physical_layers
 
@@ -152,6 +153,8 @@ class _Night:
     def _run(self, run: Run) -> NightResult:
         staged = self.releases.stage(run.run_id)
         try:
+            if self.pages:
+                warm_kernels()
             if self.tables:
                 preload()
                 for domain in self.domains:

@@ -269,9 +269,14 @@ def _write_rest(
         if any(report.foreach == "kpi" for report in catalogue.reports):
             write_kpi_index(site, context, catalogue)
     write_api(site, payloads, context)
-    single = {report.name for catalogue, _ in request.domains for report in catalogue.reports}
-    single -= {r.name for catalogue, _ in request.domains for r in catalogue.reports if r.foreach}
-    write_archive(site, context, [item.job.page for item in results if item.ok and item.job.report in single])
+    single = {
+        report.name
+        for catalogue, _ in request.domains
+        for report in catalogue.reports
+        if report.foreach is None
+    }
+    kept = [item.job.page for item in results if item.ok and item.job.report in single]
+    write_archive(site, context, kept)
     write_home(site, context, homes)
 
 
@@ -282,7 +287,9 @@ def _fill_gaps(workspace: Workspace, request: PageRequest, staged: Path, context
         for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, everything):
             page = staged / "site" / job.page
             if not page.is_file():
-                reason = "It has not been made yet. `kpi nightly` without --only and --limit makes every page."
+                reason = (
+                    "It has not been made yet. `kpi nightly` without --only and --limit makes every page."
+                )
                 write_text(page, failed_html(job.title, job.page, context, reason))
 
 

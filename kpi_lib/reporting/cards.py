@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import series
+from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.grid import change_html, change_typst
-from kpi_lib.reporting.markup import raw_typst, text_html, text_typst
+from kpi_lib.reporting.markup import hidden, raw_typst, text_html, text_typst
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.reasons import changed, dates, versus, why_no_change, why_no_value
 from kpi_lib.reporting.spark import sparkline
@@ -61,14 +62,21 @@ def _card_html(data: ReportData, figure: Figure) -> str:
     href = kpi_href(data, kpi.code)
     tag, link = ("a", f' href="{text_html(href)}"') if href else ("div", "")
     weeks = series.weeks(kpi, data.days(kpi.code), data.as_of)
+    value = fmt.humanised(figure.value, kpi, data.currency)
     return (
         f'<li><{tag} class="card"{link}><div class="ct">{text_html(kpi.title)}</div>'
-        f'<div class="cv">{text_html(fmt.humanised(figure.value, kpi, data.currency))}</div>'
+        f'<div class="cv">{text_html(value)}{_mark_html(figure)}</div>'
         f'<div class="cd">{change_html(changed(figure, data.currency))}'
         f' <span class="mut">{text_html(versus(figure))}</span></div>'
         f"{sparkline(weeks, 220, 40)}"
         f'<div class="cs">{text_html(_small_print(data, figure))}</div></{tag}></li>'
     )
+
+
+def _mark_html(figure: Figure) -> str:
+    if figure.value is None or figure.reason is None:
+        return ""
+    return f'<span class="q" aria-hidden="true">{PARTIAL}</span>{hidden(" partial")}'
 
 
 def _small_print(data: ReportData, figure: Figure) -> str:
@@ -86,6 +94,7 @@ def _small_print(data: ReportData, figure: Figure) -> str:
 def _card_typst(data: ReportData, figure: Figure) -> str:
     hair, mut = tokens()["hair"], tokens()["mut"]
     value = fmt.humanised(figure.value, figure.kpi, data.currency)
+    value += PARTIAL if figure.reason and figure.value is not None else ""
     return (
         f'grid.cell(stroke: 0.6pt + rgb("{hair}"), inset: 8pt, {{'
         f"set par(leading: 0.4em); set block(spacing: 5pt); "

@@ -106,7 +106,7 @@ def _cumulative(data: ReportData, kpi: Kpi) -> Sketch:
     for size in ((560, 236), (358, 216)):
         frame = _frame(data, kpi, [line.points for line in lines], size, (1, month.days), _days(end))
         specs.append(lines_spec(frame, lines, [*spread(ends, frame), *here], dots))
-    return Sketch(specs[0], specs[1], _month_words(data, kpi, closes), _open_words(data))
+    return Sketch(specs[0], specs[1], _month_words(data, kpi, closes), _month_caption(data, month))
 
 
 def _month_words(data: ReportData, kpi: Kpi, closes: float | None) -> str:
@@ -127,11 +127,15 @@ def _month_words(data: ReportData, kpi: Kpi, closes: float | None) -> str:
     return " ".join(parts)
 
 
-def _open_words(data: ReportData) -> str:
-    if month_closed(data.as_of):
-        return ""
-    _, end = _month(data.as_of)
-    return f"{data.as_of:%B} is open: {data.as_of.day} of {end.day} days."
+def _month_caption(data: ReportData, month: _Month) -> str:
+    words = []
+    if not month_closed(data.as_of):
+        _, end = _month(data.as_of)
+        words.append(f"{data.as_of:%B} is open: {data.as_of.day} of {end.day} days.")
+    last = int(month.last[0]) if month.last else 0
+    if last < data.as_of.day:
+        words.append(f"The line ends where data is missing: {last + 1} {data.as_of:%b}.")
+    return " ".join(words)
 
 
 def _trend(data: ReportData, kpi: Kpi) -> Sketch:
@@ -144,19 +148,24 @@ def _trend(data: ReportData, kpi: Kpi) -> Sketch:
     if open_month and kpi.kind == "sum":
         lines[-1] = Line(latest[:-1], "acc", 2.6)
         lines.append(Line(latest[-2:], "acc", 1.6, (3, 4)))
-    ends = []
+    ends, here = [], []
     for number, points in enumerate(years):
-        value = points[-1][1]
-        if value is not None:
-            text = f"to {table.index[12 * number + 11]:%b %Y}"
-            ends.append(Label(12, value, text, *(("acc", "main_end") if number == 2 else ())))
+        known = [(place, value) for place, value in points if value is not None]
+        if not known:
+            continue
+        text = f"to {table.index[12 * number + 11]:%b %Y}"
+        style = ("acc", "main_end") if number == TREND_YEARS - 1 else ()
+        if known[-1][0] == len(points):
+            ends.append(Label(12, known[-1][1], text, *style))
+        else:
+            here.append(Label(*known[-1], text, *((style[0], "above") if style else ())))
     dots = [(12.0, latest[-1][1], "acc")] if latest[-1][1] is not None else []
     names = [f"{stamp:%b}" for stamp in table.index[-12:]]
     specs = []
     for width, height, step in ((1132, 280, 1), (358, 230, 3), (660, 168, 1)):
         places = tuple((float(n + 1), name) for n, name in enumerate(names) if (11 - n) % step == 0)
         frame = _frame(data, kpi, years, (width, height), (1, 12), places, zero=kpi.kind == "sum")
-        specs.append(lines_spec(frame, lines, spread(ends, frame), dots))
+        specs.append(lines_spec(frame, lines, [*spread(ends, frame), *here], dots))
     words, caption = _trend_words(data, kpi, table), _trend_caption(data, kpi, table)
     return Sketch(specs[0], specs[1], words, caption, specs[2])
 

@@ -94,7 +94,7 @@ class Grid:
         silent = ' class="quiet"' if all(column.quiet for column in self.columns) else ""
         head = f"<thead{silent}><tr>{heads}</tr></thead>"
         return (
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{text_html(self.label)}">'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{text_html(self.label)}, table">'
             f'<table class="{self.classes}">{head}<tbody>{rows}</tbody></table></div>'
         )
 

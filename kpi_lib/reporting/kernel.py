@@ -74,10 +74,7 @@ def prepare(preload: Sequence[str] = ()) -> None:
     preload
         Modules to load besides :data:`PRELOAD`; unknown ones are passed over.
     """
-    # Under `python -m name` every child runs that module's body again; its imports at least are there then.
-    main = getattr(sys.modules["__main__"], "__spec__", None)
-    started = [main.name] if main and not main.name.endswith("__main__") else []
-    forkserver.set_forkserver_preload([*PRELOAD, *started, *preload])
+    forkserver.set_forkserver_preload([*PRELOAD, *preload])
     forkserver.ensure_running()
 
 

@@ -15,10 +15,8 @@ from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.markup import Prose, strong
 from kpi_lib.reporting.reasons import changed, dates, why_no_change
-from kpi_lib.reporting.tables import SEED_WINDOWS, window_label
+from kpi_lib.reporting.tables import SEED_WINDOWS, UNASSIGNED, window_label
 from kpi_lib.reporting.words import month_complete
-
-UNASSIGNED = "UNASSIGNED"
 
 
 def notes(data: ReportData, kpi: Kpi | None = None) -> list[Prose]:

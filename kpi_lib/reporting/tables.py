@@ -25,6 +25,8 @@ from kpi_lib.reporting.theme import tokens
 SEED_WINDOWS = ("mtd", "qtd", "ytd", "last28")
 DATA_DAYS = 28
 ENTITY_WINDOWS = ("mtd", "ytd")
+#: The entity of what belongs to none; it is shown only when it has something.
+UNASSIGNED = "UNASSIGNED"
 
 
 def table_windows(data: ReportData) -> list[Window]:
@@ -191,6 +193,8 @@ def entities_grid(data: ReportData, kpi: Kpi) -> Grid:
         figures = [data.of_entity(entity.code, kpi.code, name) for name in ENTITY_WINDOWS]
         known = [figure for figure in figures if figure is not None]
         if len(known) < len(figures) or all(figure.value is None for figure in known):
+            continue
+        if entity.code == UNASSIGNED and not any(figure.value for figure in known):
             continue
         cells = [Cell(entity.name)]
         for figure in known:

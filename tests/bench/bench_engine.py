@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ def measure(entities: int) -> dict[str, float]:
     return seconds
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: Sequence[int] = (1, 10)) -> None:
     """Print one table per size."""
     for entities in sizes:
         seconds = measure(entities)
@@ -145,4 +145,4 @@ def main(sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or [1, 10])
+    main([int(argument) for argument in sys.argv[1:]] or (1, 10))

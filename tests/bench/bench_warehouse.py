@@ -134,7 +134,7 @@ def main() -> None:
     rows = len(DAYS) * len(catalogue.kpis)
     print(f"ten years, 27 KPIs, one entity: {rows:,} rows; four windows and prior year")
     print(f"{'facts + roll-ups with payload, file to file':<48}{seconds:8.3f} s")
-    print(f"{'the seed: unpivot + self-join, no payload':<48}{peer:8.3f} s   {peer / seconds:5.1f} times ours")
+    print(f"{'the seed: unpivot + self-join, no payload':<48}{peer:8.3f} s {peer / seconds:6.1f} times ours")
     print(f"{'one day refreshed, file to file':<48}{day:8.3f} s")
     for name, value in patterns.items():
         print(f"{'query: ' + name:<48}{value * 1000:8.1f} ms")

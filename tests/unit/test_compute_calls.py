@@ -118,6 +118,20 @@ def test_blocks_of_series_give_the_same_numbers() -> None:
         np.testing.assert_array_equal(codes, window.compare("prior_year").delta_codes)
 
 
+def test_blocks_without_events_and_events_without_facts() -> None:
+    frame = facts({"2025-01-01:2025-01-03": 1.0})
+    known = catalogue(kpis=(SUM, kpi(10, "distinct")))
+    (block,) = rollup_blocks(frame, known)
+    assert block.windows["mtd"].current.value.tolist() == [[1.0], [2.0], [3.0]]
+    two = [frame, frame.assign(entity_id=1)]
+    assert [item.entity_id.tolist() for item in rollup_blocks(two, known)] == [[0], [1]]
+    events = pd.DataFrame({"date_key": frame["date_key"], "kpi_id": 10, "entity_id": 0, "member_id": "a"})
+    with pytest.raises(UsageError, match="kpi_id 10 has events but no facts"):
+        list(rollup_blocks(frame, known, events=events))
+    with pytest.raises(UsageError, match="series = 0"):
+        list(rollup_blocks(frame, known, series=0))
+
+
 def test_a_cube_serves_many_roll_ups() -> None:
     case = random_case(6, dt.date(2024, 1, 1), 60, 0.1)
     known = catalogue()

@@ -159,6 +159,12 @@ def test_a_stock_whose_last_days_are_missing_shows_the_last_known_one() -> None:
     assert picked(row, "value", "reason", "missing_days") == (None, "not_loaded", 2)
 
 
+def test_the_difference_of_two_balances_is_money_too() -> None:
+    balance = kpi(6, "last", format="currency", decimals=2)
+    frame = facts({"2024-01-01:2024-12-31": 999.9, "2025-01-01": 1000.1}, kpi_id=6)
+    assert only(frame, "2025-01-01", "mtd", kpis=(balance,))["delta"] == 0.2
+
+
 def test_the_prior_of_a_stock_needs_history_only_on_its_last_day() -> None:
     frame = facts({"2024-01-20:2025-01-31": 3.0}, kpi_id=6)
     assert picked(only(frame, "2025-01-31"), "prior", "prior_reason") == (3.0, None)

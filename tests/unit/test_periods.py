@@ -192,6 +192,10 @@ def test_the_date_dimension_of_the_winery() -> None:
     assert (only["iso_year"], only["iso_week"]) == (2024, 9)
     assert only["prior_year_date"] == pd.Timestamp("2023-02-28")
     assert only["prior_year_weekday_date"] == pd.Timestamp("2023-03-02")
+    assert only["iso_week_first_day"] == pd.Timestamp("2024-02-26")
+    assert only["iso_week_last_day"] == pd.Timestamp("2024-03-03")
+    assert only["iso_year_first_day"] == pd.Timestamp("2024-01-01")
+    assert only["iso_year_last_day"] == pd.Timestamp("2024-12-29")
     assert only["fiscal_year_first_day"] == pd.Timestamp("2023-07-01")
     assert only["fiscal_quarter_last_day"] == pd.Timestamp("2024-03-31")
     assert not table.isna().any().any()
@@ -204,6 +208,11 @@ def test_several_windows_and_comparisons_stand_side_by_side_in_the_order_given()
     assert list(table["window"]) == ["ytd", "ytd", "mtd", "mtd"] * 2
     assert list(table["comparison"]) == ["prior_period", "prior_year"] * 4
     assert table["as_of_date"].iloc[0] == pd.Timestamp("2026-01-02")
+
+
+def test_the_standard_trailing_windows_are_as_long_as_they_say() -> None:
+    lengths = {name: window.days for name, window in STANDARD_WINDOWS.items() if window.kind == "trailing"}
+    assert lengths == {"last7": 7, "last28": 28, "last90": 90, "last365": 365}
 
 
 def test_nothing_asked_is_an_empty_frame() -> None:

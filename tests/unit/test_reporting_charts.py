@@ -90,6 +90,11 @@ def test_a_missing_day_ends_the_running_total_and_the_pace() -> None:
     drawn = lines(charts.sketch(data, "cumulative", data.kpi()).wide)
     assert [value is None for value in drawn[1]] == [False] * 11 + [True] * 9
     assert charts.pace(data, data.kpi()) is None
+    caption = charts.sketch(data, "cumulative", data.kpi()).caption
+    assert caption == "November is open: 20 of 30 days. The line ends where data is missing: 12 Nov."
+    trend = charts.sketch(data, "trend", data.kpi()).wide["datasets"]
+    assert [label["text"] for label in trend["above"]] == ["to Nov 2026"]
+    assert [label["text"] for label in trend["end"]] == ["to Nov 2024", "to Nov 2025"]
 
 
 @pytest.mark.parametrize(

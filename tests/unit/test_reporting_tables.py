@@ -60,7 +60,11 @@ def test_a_table_is_well_formed_and_reachable() -> None:
     root = page(club(sample()).html)
     region = root.find("div")
     assert region is not None
-    assert (region.get("role"), region.get("tabindex"), region.get("aria-label")) == ("region", "0", "Club")
+    assert (region.get("role"), region.get("tabindex"), region.get("aria-label")) == (
+        "region",
+        "0",
+        "Club, table",
+    )
     assert all(head.get("scope") == "col" for head in root.iterfind(".//thead/tr/th"))
     assert all(row[0].tag == "th" and row[0].get("scope") == "row" for row in root.iterfind(".//tbody/tr"))
     assert "style=" not in ET.tostring(root, encoding="unicode")
