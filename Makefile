@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help report test install lab lint types bench catalogue clean
+.PHONY: help report test install lab lint types bench screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -16,7 +16,7 @@ report: $(VENV)/.run ## install, make sample data where there is none, run the n
 	@$(BIN)/kpi nightly
 
 test: $(VENV)/.dev ## the default tests: about a minute, no browser, no Quarto, no cloud
-	TZ=$${TZ:-UTC} $(BIN)/python -m pytest -n 2 -m "not slow and not browser and not bigquery" $(TESTS)
+	TZ=$(or $(TZ),UTC) $(BIN)/python -m pytest -n 2 -m "not slow and not googlesql and not browser and not bigquery" $(TESTS)
 
 install: $(VENV)/.dev ## everything a developer needs, into .venv
 
@@ -33,6 +33,10 @@ types: $(VENV)/.dev ## strict types
 
 bench: $(VENV)/.dev ## speed as ratios against peers in the same run
 	$(BIN)/python -m tests.bench
+
+screenshots: $(VENV)/.dev ## the README's pictures, from the published site (needs Chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## remove the environment and caches; data and reports stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

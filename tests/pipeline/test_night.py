@@ -60,6 +60,7 @@ def test_the_run_record_tells_every_step(published: Path) -> None:
     assert list((file.parent / "notebooks").rglob("*.ipynb"))
 
 
+@pytest.mark.slow
 def test_the_same_night_again_changes_nothing(published: Path, kpi: Kpi) -> None:
     kpi("nightly", "--renderer", "embedded")
     before = site_state(published)

@@ -45,6 +45,7 @@ def winery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltWinery]:
         yield built
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "rule", "statement"), RULES.values(), ids=RULES)
 def test_a_planted_defect_is_found(
     winery: BuiltWinery, monkeypatch: pytest.MonkeyPatch, table: str, rule: str, statement: str

@@ -147,6 +147,7 @@ def test_unknown_type_argument_and_parameter_are_definition_errors(
         assert "stg_order.json" in caught.value.where
 
 
+@pytest.mark.googlesql
 def test_google_analyzer_accepts_every_statement() -> None:
     catalogue = load_catalogue("winery")
     checker = zetasql_catalog.GoogleSql.of(catalogue, models=True)

@@ -14,6 +14,8 @@ from kpi_lib.warehouse.tables import physical_layers
 from tests.marketplace_bench import FOLDER, NOW, ZONE, marketplace_catalogue
 from tests.zetasql_catalog import GoogleSql
 
+pytestmark = pytest.mark.googlesql
+
 YEARS = (2024, 2025, 2026)
 
 

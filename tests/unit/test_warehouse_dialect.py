@@ -119,6 +119,7 @@ def _same(ours: Any, theirs: Any) -> bool:
     return type(ours) is type(theirs) and bool(ours == theirs)
 
 
+@pytest.mark.googlesql
 @pytest.mark.parametrize(
     ("section", "number"), EXPRESSIONS, ids=[CASES[section][number] for section, number in EXPRESSIONS]
 )
@@ -134,6 +135,7 @@ def test_an_expression_means_the_same(duck: duckdb.DuckDBPyConnection, section: 
     assert all(map(_same, ours, theirs)), f"DuckDB {ours}, GoogleSQL {theirs}: {one.sql}"
 
 
+@pytest.mark.googlesql
 @pytest.mark.parametrize("sql", QUERIES, ids=CASES["queries"])
 def test_a_query_means_the_same(duck: duckdb.DuckDBPyConnection, sql: str) -> None:
     theirs = _google(sql)
@@ -195,6 +197,7 @@ def test_what_is_not_known_to_agree_is_refused(sql: str, said: str) -> None:
         translate(sql, LAYERS)
 
 
+@pytest.mark.googlesql
 @pytest.mark.parametrize(
     "expression", ["1 / 0", "CAST('1.5' AS INT64)", "CAST('yes' AS BOOL)", "CAST(1e0 AS STRING)", "MOD(1, 0)"]
 )

@@ -16,6 +16,8 @@ from kpi_lib.warehouse import DuckDBWarehouse, load_sources, queries, write_sour
 from kpi_lib.warehouse.tables import library_tables, physical_layers
 from tests.zetasql_catalog import GoogleSql, GoogleSqlError
 
+pytestmark = pytest.mark.googlesql
+
 DOMAINS = sorted(file.parent for file in SHIPPED_DOMAINS.glob("*/domain.toml"))
 READER = {name: text for name, text in vars(queries).items() if name.isupper() and isinstance(text, str)}
 READER_PARAMETERS = {

@@ -20,6 +20,8 @@ from tests.winery_mart import DAY, NOON, Mart, build_mart, dim_entity, hand_made
 
 zetasql_catalog = pytest.importorskip("tests.zetasql_catalog")
 
+pytestmark = pytest.mark.googlesql
+
 CATALOGUE = load_catalogue("winery")
 NEXT = DAY + dt.timedelta(days=1)
 LATE = NOON + dt.timedelta(hours=11, minutes=30)
