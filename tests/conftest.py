@@ -6,6 +6,12 @@ import os
 import time
 
 import pytest
+from hypothesis import settings
+
+# A run that decides whether a change lands must not depend on chance; a developer's own runs explore.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 # The zone comes from outside (`make test` says UTC, .ci/run runs everything again in Auckland):
 # nothing may depend on it.

@@ -110,4 +110,4 @@ def one_case(data: st.DataObject, most_dates: int, windows: int) -> None:
         calendar=data.draw(st.sampled_from(CALENDARS), "calendar"),
     )
     if len(case.frame) and late < last - first:
-        agree(case, definitions, as_of, (first + late, last - late / 3))
+        agree(case, definitions, as_of, (first + late, max(first + late, last - late / 3)))
