@@ -227,7 +227,7 @@ class _Night:
                     run,
                     as_of=self.options.as_of,
                     keep_until=self._published_as_of(catalogue),
-                    full=self.options.full or self.published.get("code_version") != self.code,
+                    full=self.options.full or self.published.get("code_version", self.code) != self.code,
                     last_days=self.options.last_days,
                     backfill=self.options.backfill,
                 )
