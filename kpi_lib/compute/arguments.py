@@ -69,7 +69,7 @@ def resolve_as_of(as_of: AsOf, dates: Days) -> Days:
         first, last = (resolve_day(value) for value in as_of)
         if last < first:
             raise UsageError(f"as_of ends on {last}, before it starts on {first}.", remedy="Swap them.")
-        return np.arange(first, last + 1)
+        return np.arange(first, last + np.timedelta64(1, "D"))
     if isinstance(as_of, str | dt.date | np.datetime64):
         return np.array([resolve_day(as_of)])
     if not isinstance(as_of, Iterable):

@@ -235,7 +235,7 @@ def _with_event_series(
         return grid
     if not len(grid.dates):
         first, last = loaded or (events.day[rows].min(), events.day[rows].max())
-        dates = np.arange(first, last + 1)
+        dates = np.arange(first, last + np.timedelta64(1, "D"))
         empty = np.empty((len(dates), 0))
         grid = replace(grid, first_day=first, dates=dates, value=empty, numerator=None, denominator=None)
     series = np.unique(np.column_stack([events.kpi_id[rows], events.entity_id[rows]]), axis=0)

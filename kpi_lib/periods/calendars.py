@@ -47,7 +47,7 @@ def month_first(months: Ints) -> Days:
 
 def month_last(months: Ints) -> Days:
     """Return the last day of months counted since January 1970."""
-    return month_first(months + 1) - 1
+    return month_first(months + 1) - length(1)
 
 
 def shift_months(days: Days, months: int, *, month_end: bool = False) -> Days:
@@ -70,7 +70,7 @@ def shift_months(days: Days, months: int, *, month_end: bool = False) -> Days:
 
 def week_first(days: Days, calendar: Calendar) -> Days:
     """Return the first day of each day's week."""
-    return days - (weekday(days) - WEEKDAYS.index(calendar.week_start)) % 7
+    return days - length((weekday(days) - WEEKDAYS.index(calendar.week_start)) % 7)
 
 
 def fiscal_start(calendar: Calendar, *, fiscal: bool) -> int:
@@ -96,7 +96,7 @@ def bounds(days: Days, calendar: Calendar, grain: Grain, *, fiscal: bool) -> tup
         return WeekYears.around(days, calendar).bounds(days, grain)
     if grain == "week":
         first = week_first(days, calendar)
-        return first, first + 6
+        return first, first + length(6)
     months = MONTHS[grain]
     index = month_index(days)
     index = index - (index - fiscal_start(calendar, fiscal=fiscal)) % months
@@ -139,7 +139,7 @@ class WeekYears:
         # A year named by its start is the year before, unless it ends in December, where both agree.
         behind = calendar.fiscal_named_by == "start" and calendar.year_end_month != 12
         return cls(
-            starts=_year_ends(years - 1, calendar) + 1,
+            starts=_year_ends(years - 1, calendar) + length(1),
             names=years - int(behind),
             month_weeks=np.concatenate([[0], np.cumsum(weeks)]).astype(np.int64),
         )
@@ -163,18 +163,18 @@ class WeekYears:
     def bounds(self, days: Days, grain: Grain) -> tuple[Days, Days]:
         """Return the first and the last day of each day's fiscal period."""
         if grain == "week":
-            first = self.starts[self.index(days)] + 7 * self.week(days)
-            return first, first + 6
+            first = self.starts[self.index(days)] + length(7 * self.week(days))
+            return first, first + length(6)
         months = MONTHS[grain]
         month = self.month(days)
         return self.months(self.index(days), month - month % months, months)
 
     def months(self, year: Ints, month: Ints, count: int) -> tuple[Days, Days]:
         """Return the first and last day of ``count`` fiscal months from a month (from 0) of a year on."""
-        first = self.starts[year] + 7 * self.month_weeks[month]
+        first = self.starts[year] + length(7 * self.month_weeks[month])
         until = month + count
-        inner = self.starts[year] + 7 * self.month_weeks[np.minimum(until, 12)] - 1
-        return first, np.where(until >= 12, self.starts[year + 1] - 1, inner)
+        inner = self.starts[year] + length(7 * self.month_weeks[np.minimum(until, 12)] - 1)
+        return first, np.where(until >= 12, self.starts[year + 1] - length(1), inner)
 
     def year_earlier(self, days: Days) -> Days:
         """Return the same fiscal week and weekday a fiscal year earlier; NaT where there is none."""
@@ -197,6 +197,12 @@ class WeekYears:
         return self.months(start // 12, start % 12, 1)[0], moved
 
 
+def length(days: Ints | int) -> npt.NDArray[np.timedelta64]:
+    """Return whole numbers as lengths in days: NumPy does not take bare numbers for them any more."""
+    lengths: npt.NDArray[np.timedelta64] = np.asarray(days, dtype=np.int64).astype("timedelta64[D]")
+    return lengths
+
+
 def number_of(differences: npt.NDArray[np.timedelta64]) -> Ints:
     """Return differences of days as whole numbers."""
     return differences.astype("timedelta64[D]").astype(np.int64)
@@ -211,4 +217,4 @@ def _year_ends(years: Ints, calendar: Calendar) -> Days:
     back = (weekday(last) - WEEKDAYS.index(calendar.year_end_weekday)) % 7
     if calendar.year_end_rule == "nearest":
         back = np.where(back > 3, back - 7, back)
-    return last - back
+    return last - length(back)

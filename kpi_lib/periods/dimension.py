@@ -17,6 +17,8 @@ from kpi_lib.periods.calendars import (
     WeekYears,
     bounds,
     fiscal_year,
+    length,
+    month_first,
     month_index,
     number_of,
     shift_months,
@@ -60,7 +62,7 @@ def dim_date(
     first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
     if last < first:
         raise UsageError(f"the date dimension would end on {last}, before it starts on {first}.")
-    days = np.arange(first, last + 1)
+    days: Days = first + length(np.arange((last - first).astype(np.int64) + 1))
     month = month_index(days)
     columns: dict[str, _Column] = {
         "date_key": days,
@@ -80,7 +82,7 @@ def dim_date(
     columns |= _iso(days)
     columns |= _fiscal(days, calendar)
     columns["prior_year_date"] = shift_months(days, -12)
-    columns["prior_year_weekday_date"] = days - 364
+    columns["prior_year_weekday_date"] = days - length(364)
     return pd.DataFrame(
         {
             name: column.astype("datetime64[us]") if column.dtype.kind == "M" else column
@@ -95,23 +97,22 @@ def _week_number(days: Days, calendar: Calendar, *, fiscal: bool) -> Ints:
 
 
 def _iso(days: Days) -> dict[str, _Column]:
-    monday = days - weekday(days)
-    year = month_index(monday + 3) // 12
+    monday = days - length(weekday(days))
+    year = month_index(monday + length(3)) // 12
     first = _iso_year_first(year)
     return {
         "iso_year": year + 1970,
         "iso_week": number_of(monday - first) // 7 + 1,
         "iso_year_first_day": first,
-        "iso_year_last_day": _iso_year_first(year + 1) - 1,
+        "iso_year_last_day": _iso_year_first(year + 1) - length(1),
         "iso_week_first_day": monday,
-        "iso_week_last_day": monday + 6,
+        "iso_week_last_day": monday + length(6),
     }
 
 
 def _iso_year_first(years_since_1970: Ints) -> Days:
-    fourth: Days = years_since_1970.astype("datetime64[Y]").astype("datetime64[D]") + 3
-    first: Days = fourth - weekday(fourth)
-    return first
+    fourth = month_first(years_since_1970 * 12) + length(3)
+    return fourth - length(weekday(fourth))
 
 
 def _fiscal(days: Days, calendar: Calendar) -> dict[str, _Column]:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from kpi_lib.errors import DefinitionError, UsageError
-from kpi_lib.periods.calendars import MONTHS, Days, WeekYears, as_days, bounds, shift_months
+from kpi_lib.periods.calendars import MONTHS, Days, WeekYears, as_days, bounds, length, shift_months
 from kpi_lib.periods.models import Calendar, Comparison, Window
 
 NOT_STARTED = "not_started"
 NO_COUNTERPART = "no_counterpart"
-_WEEKS_OF_A_YEAR = 364
+_WEEKS_OF_A_YEAR = length(364)
 
 
 def spans(
@@ -107,9 +107,9 @@ def window_bounds(as_of: Days, window: Window, calendar: Calendar) -> tuple[Days
         assert window.grain is not None  # noqa: S101 - held by Window itself
         return bounds(as_of, calendar, window.grain, fiscal=window.fiscal)[0], as_of
     if window.kind == "trailing":
-        return as_of - ((window.days or 1) - 1), as_of
+        return as_of - length((window.days or 1) - 1), as_of
     if window.kind == "t12m":
-        return shift_months(as_of, -12) + 1, as_of
+        return shift_months(as_of, -12) + length(1), as_of
     first, last = np.datetime64(window.start, "D"), np.datetime64(window.end, "D")
     started = as_of >= first
     nothing = np.datetime64("NaT", "D")
@@ -141,7 +141,7 @@ def prior_bounds(
     if window.kind == "to_date":
         return _prior_to_date(start, end, window, comparison, calendar)
     if comparison.kind == "prior_period" and window.kind != "t12m":
-        return start - (end - start + 1), start - 1
+        return start - (end - start + length(1)), start - length(1)
     if window.kind == "range":
         return shift_months(start, -12), shift_months(end, -12)
     if window.kind == "trailing" and calendar.week_pattern is not None:
@@ -160,12 +160,14 @@ def _prior_to_date(
     if window.fiscal and calendar.week_pattern is not None:
         years = WeekYears.around(end, calendar)
         if by_period:
-            return (start - 7, end - 7) if grain == "week" else years.period_earlier(end, grain)
+            return (
+                (start - length(7), end - length(7)) if grain == "week" else years.period_earlier(end, grain)
+            )
         earlier = years.year_earlier(end)
         matched = np.where(np.isnat(earlier), np.datetime64("NaT", "D"), years.year_earlier(start))
         return matched, earlier
     if grain == "week":
-        days = 7 if by_period else _WEEKS_OF_A_YEAR
+        days = length(7) if by_period else _WEEKS_OF_A_YEAR
         return start - days, end - days
     months = MONTHS[grain] if by_period else 12
     return shift_months(start, -months), shift_months(end, -months, month_end=True)
