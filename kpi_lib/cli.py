@@ -112,7 +112,7 @@ def nightly(
 def sample(
     domain: Domains = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Last day; default: yesterday.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same data.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same data.")] = 7,
     missing: Annotated[bool, typer.Option("--missing", help="Leave existing landing files alone.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite landing files of your own.")] = False,
     settings: SettingsFile = None,
@@ -200,7 +200,6 @@ def render(
     only: Only = None,
     limit: Limit = None,
     renderer: RendererName = Renderer.auto,
-    as_of: AsOf = None,
     domain: Domains = None,
     profile: ProfileName = None,
     settings: SettingsFile = None,
@@ -210,9 +209,7 @@ def render(
     from kpi_lib.pipeline.night import NightOptions, run_render
 
     workspace = _workspace(settings, profile, domain)
-    options = NightOptions(
-        as_of=_date(as_of, "--as-of"), renderer=renderer.value, only=tuple(only or ()), limit=limit
-    )
+    options = NightOptions(renderer=renderer.value, only=tuple(only or ()), limit=limit)
     with _progress(log_format) as progress:
         result = run_render(workspace, options, clock=_now, progress=progress)
     for line in result.lines():
@@ -270,6 +267,8 @@ def query(
             )
         if kpi is not None and "kpi_code" in frame:
             frame = frame[frame["kpi_code"] == wh.catalogue.kpi(_key(kpi)).code]
+    if frame.empty:
+        typer.echo("no rows", err=True)
     _print_frame(frame, output)
 
 
@@ -327,8 +326,10 @@ def _key(text: str) -> str | int:
 
 
 def _print_frame(frame: pd.DataFrame, output: TableFormat) -> None:
+    from kpi_lib.reporting.exports import safe_csv
+
     if output is TableFormat.csv:
-        typer.echo(frame.to_csv(index=False), nl=False)
+        typer.echo(safe_csv(frame), nl=False)
     elif output is TableFormat.json:
         typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2))
     elif len(frame):

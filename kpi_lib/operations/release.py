@@ -57,8 +57,29 @@ class Releases:
         current = self.current()
         if current is None:
             return None
-        data: dict[str, Any] = json.loads((current / RECORD).read_text(encoding="utf-8"))
+        file = current / RECORD
+        try:
+            data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise WarehouseError(
+                f"The record of what is published is damaged: {error}.",
+                where=str(file),
+                remedy=f"Point {self.link} at an older release beside it, or move {self.folder} away "
+                "and run `kpi nightly`: the sources hold everything but the history of published values.",
+            ) from error
         return data
+
+    def intact(self) -> bool:
+        """Whether the published files are there; links that lead to them are put back where they are gone."""
+        if not all((self.link / part).exists() for part in (WAREHOUSE, "site/index.html")):
+            return False
+        self._refuse_strangers()
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+            self._point_links()
+        except OSError as error:
+            raise storage_error(error, self.output) from error
+        return True
 
     def stage(self, run_id: str) -> Path:
         """Return a new staging folder that starts from the published warehouse.

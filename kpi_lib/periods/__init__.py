@@ -4,7 +4,7 @@ Which dates a window covers, and which dates it is compared with, is decided her
 nowhere else, as data (``docs/adr/0001-the-calendar-decides.md``).
 """
 
-from kpi_lib.periods.dimension import dim_date
+from kpi_lib.periods.dimension import DATE_DIMENSION, dim_date
 from kpi_lib.periods.models import (
     PRIOR_YEAR,
     STANDARD_COMPARISONS,
@@ -17,6 +17,7 @@ from kpi_lib.periods.models import (
 from kpi_lib.periods.spans import NO_COUNTERPART, NOT_STARTED, prior_bounds, spans, window_bounds
 
 __all__ = [
+    "DATE_DIMENSION",
     "NOT_STARTED",
     "NO_COUNTERPART",
     "PRIOR_YEAR",

@@ -31,6 +31,10 @@ _GRAINS: tuple[Grain, ...] = ("year", "quarter", "month", "week")
 _Column = npt.NDArray[np.generic]
 
 
+#: First and last day of ``dim_date``; no source, as-of date or window reaches beyond them.
+DATE_DIMENSION = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
+
+
 def dim_date(
     calendar: Calendar,
     start: dt.date | str = "2015-01-01",

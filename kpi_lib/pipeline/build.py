@@ -22,7 +22,6 @@ from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
 from kpi_lib.warehouse.tables import dashboard_columns
 
 SCHEMA_VERSION = 1
-DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ def build_domain(
     *,
     as_of: dt.date | None = None,
     keep_until: dt.date | None = None,
+    take_back: bool = False,
+    today: dt.date | None = None,
     full: bool = False,
     last_days: int = 1,
     backfill: tuple[dt.date, dt.date] | None = None,
@@ -73,6 +74,10 @@ def build_domain(
         The as-of date; by default the watermark.
     keep_until
         The newest as-of date already published: an older ``as_of`` never shortens the tables.
+    take_back
+        Accept sources that reach less far than what is published, and take the days beyond them back.
+    today
+        The local date by the clock; sources that claim to be complete beyond it are refused.
     full
         Compute every as-of date again.
     last_days
@@ -85,6 +90,19 @@ def build_domain(
         loads = load_sources(warehouse, catalogue, landing)
         step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
     span = resolve_span(catalogue, loads, as_of, keep_until)
+    if today is not None and span.watermark > today:
+        raise DataError(
+            f"The sources claim to be complete through {span.watermark}; by the clock it is {today}.",
+            where=domain,
+            remedy="Mend complete_through in manifest.json, or the clock of this machine.",
+        )
+    if keep_until is not None and span.watermark < keep_until and not take_back:
+        raise DataError(
+            f"The sources reach only through {span.watermark}, but {keep_until} is already published.",
+            where=domain,
+            remedy=f"Load these again: {', '.join(_ending_before(catalogue, loads, keep_until))}. "
+            "To take the published days back, run with --force.",
+        )
     with run.step("marts", domain) as step:
         step.rows = build_marts(warehouse, catalogue, span)
     with run.step("facts", domain) as step:
@@ -117,7 +135,7 @@ def resolve_span(
         )
     wanted = as_of or watermark
     if not first_day <= wanted <= watermark:
-        late = ranges[pd.to_datetime(ranges["complete_through"]) < pd.Timestamp(wanted)]["source"]
+        late = _ending_before(catalogue, loads, wanted)
         side = "before the data begins" if wanted < first_day else "after the watermark"
         behind = ", ".join(late)
         raise UsageError(
@@ -130,12 +148,20 @@ def resolve_span(
     return Span(first_day, last_day, wanted, watermark)
 
 
+def _ending_before(catalogue: Catalogue, loads: pd.DataFrame, day: dt.date) -> list[str]:
+    required = {source.name for source in catalogue.sources if source.required}
+    late = loads[pd.to_datetime(loads["complete_through"]) < pd.Timestamp(day)]["source"]
+    return [name for name in late if name in required]
+
+
 def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
     """Build the dimensions and every model of the domain; return the row counts."""
     rows = {
         "kpi.dim_kpi": warehouse.replace("kpi.dim_kpi", dim_kpi(catalogue)),
         "kpi.dim_entity": warehouse.replace("kpi.dim_entity", dim_entity(catalogue)),
-        "mart.dim_date": warehouse.replace("mart.dim_date", periods.dim_date(catalogue.calendar, *DIM_DATE)),
+        "mart.dim_date": warehouse.replace(
+            "mart.dim_date", periods.dim_date(catalogue.calendar, *periods.DATE_DIMENSION)
+        ),
     }
     params = {
         "time_zone": catalogue.calendar.time_zone,
@@ -171,7 +197,8 @@ def roll_up(
     """Compute the as-of dates that need it; return the rows written and the cause in words."""
     spine = pd.date_range(span.first_day, span.last_day, freq="D")
     held = _held_dates(warehouse)
-    everything = full or held.empty or not _same_columns(warehouse, catalogue)
+    taken_back = not held.empty and held[-1] > spine[-1]
+    everything = full or held.empty or taken_back or not _same_columns(warehouse, catalogue)
     dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
     if backfill is not None:
         dates = dates.union(pd.date_range(*_within(spine, backfill), freq="D"))

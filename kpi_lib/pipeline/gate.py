@@ -82,7 +82,7 @@ def words(gate: GateResult) -> str:
     counts = gate.counts
     text = f"{counts['passed']} of {counts['total']} checks passed"
     if counts["warnings"]:
-        text += f", {counts['warnings']} warnings"
+        text += f", {counts['warnings']} warning{'s' if counts['warnings'] > 1 else ''}"
     if counts["failed_critical"]:
         text += f", {counts['failed_critical']} critical failed"
     return text

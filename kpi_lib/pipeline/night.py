@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.errors import DataError, KpiError, UsageError, did_you_mean
@@ -21,6 +22,7 @@ from kpi_lib.pipeline.pages import PageRequest, PageResult, make_pages
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
+from kpi_lib.reporting.render import choose_renderer
 from kpi_lib.warehouse import DuckDBWarehouse, fingerprint
 from kpi_lib.warehouse.tables import physical_layers
 
@@ -85,7 +87,12 @@ def run_night(
     KpiError
         Whatever else stopped the run; what was published before stays.
     """
-    return _Night(workspace, options, clock, progress, "nightly").run()
+    night = _Night(workspace, options, clock, progress, "nightly")
+    if night.newest_comes_first():
+        # An older date publishes the tables of all dates: pages that disagree with them must not stay.
+        _Night(workspace, replace(options, as_of=None), clock, progress, "nightly").run()
+        night = _Night(workspace, options, clock, progress, "nightly")
+    return night.run()
 
 
 def run_build(
@@ -126,8 +133,26 @@ class _Night:
         self.domains = [_DomainRun(catalogue) for catalogue in workspace.catalogues]
         self.code = workspace.code_version()
 
+    def newest_comes_first(self) -> bool:
+        """Whether an older date was asked for while sources or code changed since the last night."""
+        if self.options.as_of is None:
+            return False
+        for item in self.domains:
+            record = self.published.get("domains", {}).get(item.catalogue.domain)
+            if record is None or str(self.options.as_of) >= record["as_of"]:
+                continue
+            landing = self.workspace.landing(item.catalogue)
+            if self.published["code_version"] != self.code or record["fingerprint"] != fingerprint(
+                landing, item.catalogue
+            ):
+                return True
+        return False
+
     def run(self) -> NightResult:
         self._check_only()
+        if self.pages:
+            # A renderer that is not there is better known before the work than after it.
+            choose_renderer(self.options.renderer, self.workspace.settings.root / "reports")
         try:
             self.workspace.runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -135,19 +160,27 @@ class _Night:
         now = self.clock()
         with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
             unchanged = self._unchanged()
-            if unchanged is not None:
-                return unchanged
             run = Run.start(
                 self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
             )
+            if unchanged is not None:
+                run.finish("unchanged")
+                return unchanged
             try:
                 return self._run(run)
             except OSError as error:
                 mapped = storage_error(error, self.workspace.settings.output)
                 run.finish("failed", error=str(mapped))
                 raise mapped from error
+            except UsageError as error:
+                # The call was wrong, not the night.
+                run.finish("refused", error=str(error))
+                raise
+            except KeyboardInterrupt:
+                run.finish("interrupted", error="stopped from the keyboard")
+                raise
             except BaseException as error:
-                run.finish("failed", error=str(error))
+                run.finish("failed", error=str(error) or type(error).__name__)
                 raise
 
     def _run(self, run: Run) -> NightResult:
@@ -191,6 +224,8 @@ class _Night:
             return None
         if self.published.get("kind") != "nightly" or self.published.get("code_version") != self.code:
             return None
+        if self.published.get("partial", True) or not self.releases.intact():
+            return None
         if self.published.get("renderer_asked") != options.renderer or self.published.get("failed"):
             return None
         held = self.published["domains"]
@@ -198,7 +233,8 @@ class _Night:
             record = held.get(item.catalogue.domain)
             if record is None or record["fingerprint"] != item.fingerprint or record.get("error"):
                 return None
-            if options.as_of is not None and str(options.as_of) != record["as_of"]:
+            # Same fingerprint, same manifest: the watermark of the record is today's too.
+            if str(options.as_of or record["watermark"]) != record["as_of"]:
                 return None
         return NightResult(
             run_id=self.published["run_id"],
@@ -227,6 +263,8 @@ class _Night:
                     run,
                     as_of=self.options.as_of,
                     keep_until=self._published_as_of(catalogue),
+                    take_back=self.options.force,
+                    today=self.clock().astimezone(ZoneInfo(catalogue.calendar.time_zone)).date(),
                     full=self.options.full or self.published.get("code_version", self.code) != self.code,
                     last_days=self.options.last_days,
                     backfill=self.options.backfill,
@@ -301,7 +339,9 @@ class _Night:
     def _archive_only(self) -> bool:
         """Whether this run is for an older date than the published one."""
         return any(
-            published is not None and dt.date.fromisoformat(item.record["as_of"]) < published
+            dt.date.fromisoformat(item.record["as_of"])
+            < published
+            <= dt.date.fromisoformat(item.record["watermark"])
             for item in self.domains
             if item.record.get("as_of") and (published := self._published_as_of(item.catalogue))
         )
@@ -338,6 +378,7 @@ class _Night:
             "kind": self.kind if not keep else "archive",
             "code_version": self.code,
             "renderer_asked": self.options.renderer,
+            "partial": bool(self.options.only or self.options.limit),
             "published_at": self.clock().isoformat(),
             "failed": [page.name for page in pages if not page.ok],
             "domains": domains,
@@ -369,7 +410,9 @@ class _Night:
             f"{item.catalogue.domain}: as of {record['as_of']}, "
             f"{gate['passed']} of {gate['total']} checks passed"
         )
-        return f"{note}, {gate['warnings']} warnings" if gate["warnings"] else note
+        if not gate["warnings"]:
+            return note
+        return f"{note}, {gate['warnings']} warning{'s' if gate['warnings'] > 1 else ''}"
 
     def _site(self) -> Path:
         return self.workspace.settings.output / "site" / "index.html"

@@ -11,8 +11,12 @@ from types import ModuleType
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.errors import UsageError
+from kpi_lib.periods import DATE_DIMENSION
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import write_sources
+
+#: The longest history that a generator makes.
+SAMPLE_YEARS = 6
 
 
 def make_samples(
@@ -38,6 +42,13 @@ def make_samples(
     dict
         Rows by source, by domain; only domains that were written.
     """
+    first, last = DATE_DIMENSION
+    if not first.replace(year=first.year + SAMPLE_YEARS) <= until <= last:
+        raise UsageError(
+            f"Sample data cannot end on {until}.",
+            where="--until",
+            remedy=f"Choose a date from {first.replace(year=first.year + SAMPLE_YEARS)} to {last}.",
+        )
     written = {}
     for catalogue in workspace.catalogues:
         landing = workspace.landing(catalogue)

@@ -80,6 +80,8 @@ def _stale_domain(
     as_of = dt.date.fromisoformat(record["as_of"])
     complete = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(), zone)
     behind = (now - complete).total_seconds() / 3600
+    if as_of > now.astimezone(zone).date():
+        return [f"{domain}: the newest business date, {as_of}, has not happened yet."]
     if behind > limit + 24:
         return [f"{domain}: the newest business date is {as_of}, {behind / 24:.1f} days behind."]
     return []

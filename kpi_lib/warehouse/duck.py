@@ -269,8 +269,11 @@ class DuckDBWarehouse:
         try:
             yield
             self._connection.commit()
-        except BaseException:
+        except BaseException as error:
             self._roll_back()
+            if isinstance(error, RuntimeError) and "interrupted" in str(error):
+                # What DuckDB makes of Ctrl-C while it commits.
+                raise KeyboardInterrupt from error
             raise
 
     def _roll_back(self) -> None:

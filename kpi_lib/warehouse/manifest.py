@@ -14,6 +14,7 @@ from typing import Any
 
 from kpi_lib.catalogue.models import Source
 from kpi_lib.errors import DataError, did_you_mean
+from kpi_lib.periods import DATE_DIMENSION
 
 FILE = "manifest.json"
 SCHEMA_VERSION = 1
@@ -154,17 +155,30 @@ class _Reader:
                 name, f"complete_through {last} comes before loaded_from {first}.", "Swap or mend them."
             )
             return None
+        # +14 hours: the latest local date there is anywhere at that instant.
+        if last > (at + dt.timedelta(hours=14)).date():
+            self.problem(
+                f"{name}.complete_through",
+                f"{last} had not happened yet when the source was loaded, at {at:%Y-%m-%d %H:%M} UTC.",
+                "Mend complete_through or loaded_at: a day that is not loaded must not count as zero.",
+            )
+            return None
         return Load(first, last, at)
 
     def _date(self, name: str, entry: Mapping[str, object], key: str) -> dt.date | None:
         value = entry.get(key)
         try:
             # datetime's own parser also takes "20260101"; one way of writing a date is enough.
-            return dt.datetime.strptime(str(value), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+            day = dt.datetime.strptime(str(value), "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
         except ValueError:
             said = "is missing" if value is None else f"is no date: {value!r}"
             self.problem(f"{name}.{key}", f"it {said}.", "Write it as 2026-11-20.")
             return None
+        first, last = DATE_DIMENSION
+        if not first <= day <= last:
+            self.problem(f"{name}.{key}", f"{day} lies outside the calendar, {first} to {last}.")
+            return None
+        return day
 
     def _instant(self, name: str, entry: Mapping[str, object]) -> dt.datetime | None:
         value = entry.get("loaded_at")

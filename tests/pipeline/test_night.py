@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,121 @@ def test_a_broken_notebook_fails_alone(published: Path, kpi: Kpi) -> None:
     assert "20 Nov 2026" in (site / "winery" / "daily_dashboard.html").read_text()
     failed = (site / "winery" / "kpi" / "tasting_room_wine_revenue.html").read_text()
     assert "ZeroDivisionError" in failed or "division by zero" in failed
+
+
+def set_loads(folder: Path, **values: str) -> None:
+    """Change every source's entry in the manifest."""
+    file = folder / "data" / "landing" / "winery" / "manifest.json"
+    data = json.loads(file.read_text())
+    for entry in data["sources"].values():
+        entry.update(values)
+    file.write_text(json.dumps(data))
+
+
+def as_of(folder: Path) -> str:
+    release = folder / "data" / "warehouse.releases" / "current" / "release.json"
+    return str(json.loads(release.read_text())["domains"]["winery"]["as_of"])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"complete_through": "2030-01-01"}, "had not happened yet"),
+        ({"complete_through": "2030-01-01", "loaded_at": "2030-01-02T08:00:00Z"}, "by the clock"),
+        ({"complete_through": "9999-12-31"}, "outside the calendar"),
+        ({"loaded_from": "0001-01-01"}, "outside the calendar"),
+    ],
+)
+def test_a_day_that_has_not_happened_is_never_published(
+    published: Path, kpi: Kpi, values: dict[str, str], said: str
+) -> None:
+    before = site_state(published)
+    set_loads(published, **values)
+    outcome = kpi("nightly", *ONLY)
+    assert outcome.code == 3
+    assert said in outcome.err
+    assert site_state(published) == before
+
+
+def test_sources_that_fall_back_stop_the_night_unless_told(published: Path, kpi: Kpi) -> None:
+    before = site_state(published)
+    set_loads(published, complete_through="2026-11-15")
+    outcome = kpi("nightly", *ONLY)
+    assert outcome.code == 3
+    assert "already published" in outcome.err
+    assert "stg_order" in outcome.err
+    assert site_state(published) == before
+    forced = kpi("nightly", *ONLY, "--force")
+    assert forced.code == 0, forced.err
+    assert as_of(published) == "2026-11-15"
+    with duckdb.connect(str(published / "data" / "warehouse.duckdb"), read_only=True) as con:
+        newest = con.sql("select max(as_of_date)::varchar from winery_kpi.agg_kpi_dashboard").fetchall()
+    assert newest == [("2026-11-15",)]
+    assert "15 Nov 2026" in (published / "build" / "site" / "index.html").read_text()
+
+
+def test_an_older_date_never_leaves_pages_that_disagree_with_the_tables(published: Path, kpi: Kpi) -> None:
+    """Changed sources and an older date: the newest night runs first."""
+
+    def more(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.copy()
+        row = frame.index[
+            (frame["order_date"].astype("datetime64[us]") == pd.Timestamp("2026-11-05"))
+            & (frame["status"] == "paid")
+            & (frame["channel"] == "Web")
+        ][0]
+        frame.loc[row, "subtotal"] = frame.loc[row, "subtotal"] + 1
+        return frame
+
+    edit_source(published, "stg_order", more)
+    outcome = kpi("nightly", "--as-of", "2026-11-10", *ONLY)
+    assert outcome.code == 0, outcome.err
+    asked = json.loads(kpi("query", "payload", "--kpi", "ecomm_revenue", "--format", "json").out)
+    shown = json.loads((published / "build" / "site" / "api" / "v1" / "dashboard.json").read_text())
+    assert json.loads(asked[0]["payload"])["mtd"]["v"] in [
+        row["mtd"]["v"]
+        for rows in shown.values()
+        if isinstance(rows, list)
+        for row in rows
+        if row["kpi"] == "ecomm_revenue" and row["entity"] == "ALL"
+    ]
+
+
+@pytest.mark.slow
+def test_a_night_does_what_is_left_to_do(published: Path, kpi: Kpi) -> None:
+    """After a night of one report the others are made; without links they come back."""
+    first = kpi("nightly")
+    assert "Nothing changed" not in first.out
+    page = published / "build" / "site" / "winery" / "kpi" / "total_visitors.html"
+    assert "not been made yet" not in page.read_text()
+    shutil.rmtree(published / "build")
+    again = kpi("nightly")
+    assert "Nothing changed" in again.out
+    assert page.is_file()
+    assert kpi("status").code == 0
+
+
+def test_a_user_slip_is_no_failed_night(published: Path, kpi: Kpi) -> None:
+    assert kpi("backfill", "--from", "2010-01-01", "--to", "2010-01-02").code == 2
+    assert kpi("status").code == 0
+
+
+def test_a_missing_renderer_is_said_before_the_work(
+    published: Path, kpi: Kpi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    outcome = kpi("nightly", "--renderer", "quarto", "--force")
+    assert outcome.code == 2
+    assert "quarto" in outcome.err.lower()
+    assert "extract" not in outcome.err
+
+
+def test_a_damaged_release_record_is_named(published: Path, kpi: Kpi) -> None:
+    (published / "data" / "warehouse.releases" / "current" / "release.json").write_text("{")
+    outcome = kpi("status")
+    assert outcome.code == 4
+    assert "release.json" in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 def start_night(folder: Path) -> subprocess.Popen[str]:
