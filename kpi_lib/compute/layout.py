@@ -9,10 +9,8 @@ from typing import Any
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.frames import LAYOUT
 from kpi_lib.periods import PRIOR_YEAR
-
-#: The key under which a long frame carries its layout in ``frame.attrs``.
-ATTRS = "kpi_lib.layout"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Layout:
     @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> Layout | None:
         """Return the layout that a long frame carries, or None."""
-        carried = frame.attrs.get(ATTRS)
+        carried = frame.attrs.get(LAYOUT)
         if not isinstance(carried, dict):
             return None
         decimals = {int(key): int(value) for key, value in carried["decimals"].items()}
@@ -56,7 +54,7 @@ class Layout:
             "windows": list(self.windows),
             "comparisons": list(self.comparisons),
         }
-        frame.attrs[ATTRS] = carried
+        frame.attrs[LAYOUT] = carried
         return frame
 
     def order_windows(self, names: Iterable[str]) -> list[str]:
