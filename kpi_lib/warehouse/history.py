@@ -117,8 +117,8 @@ class History:
         -------
         pandas.DataFrame
             ``published_at, run_id`` of the change, ``as_of_date, kpi_code, entity_code, window, comparison``,
-            ``measure`` (``value``, which has no comparison, or ``prior``), ``old, new, difference, old_reason,
-            new_reason`` and ``cause`` (``late_data``, ``correction`` or ``definition``).
+            ``measure`` (``value``, which has no comparison, or ``prior``), ``old, new, difference``,
+            ``old_reason, new_reason`` and ``cause`` (``late_data``, ``correction`` or ``definition``).
         """
         published = self.publications()
         params = {**self._only(as_of, kpi, entity), "since": self._start(since, published)}

@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_lib import periods
 from kpi_lib.catalogue.fingerprint import definitions
 from kpi_lib.catalogue.models import Catalogue, Source
 from kpi_lib.warehouse.ledger_sql import LAST_PUBLICATION, PUBLICATION_SQL, snapshot_sql
@@ -24,9 +23,9 @@ from kpi_lib.warehouse.ledger_tables import (
     LEDGER_TABLES,
     PUBLICATION,
     SNAPSHOT,
-    WINDOW_SPAN,
 )
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.rollup import load_spans
 from kpi_lib.warehouse.tables import DASHBOARD
 
 _EVER = dt.date(1, 1, 1)
@@ -60,12 +59,6 @@ class Publication:
     as_of: dt.date
     code: str
     since: dt.date | None = None
-
-
-def load_spans(warehouse: Warehouse, catalogue: Catalogue, as_of_dates: Any) -> int:
-    """Write ``kpi.window_span`` for these as-of dates and the domain's windows; return its rows."""
-    spans = periods.spans(as_of_dates, catalogue.windows, catalogue.comparisons, catalogue.calendar)
-    return warehouse.replace(WINDOW_SPAN, spans.rename(columns={"window": "window_name"}))
 
 
 def source_days(warehouse: Warehouse, catalogue: Catalogue) -> pd.DataFrame:
