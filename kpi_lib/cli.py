@@ -331,8 +331,9 @@ def check(
     problems = check_definitions(loaded, names)
     for problem in problems:
         typer.echo(str(problem))
-    if problems:
-        typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        typer.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''} found.", err=True)
         raise typer.Exit(2)
     typer.echo(f"The definitions of {', '.join(names)} are fine.")
 
