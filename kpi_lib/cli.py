@@ -71,6 +71,7 @@ SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another k
 Log = Annotated[LogFormat, typer.Option("--log-format", help="Progress as text or as JSON lines.")]
 RendererName = Annotated[Renderer, typer.Option("--renderer", help="Who draws the pages.")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this report; may be repeated.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, help="Of a table, show at most N rows.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N pages of each report.")]
 
 
@@ -273,6 +274,49 @@ def query(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="The earlier publication: a date, an instant or a run id.")],
+    second: Annotated[str, typer.Argument(help="The later one.")],
+    as_of: AsOf = None,
+    kpi: Annotated[str | None, typer.Option(help="Only this KPI: a code or id.")] = None,
+    entity: Annotated[str, typer.Option(help="An entity's code or id.")] = "ALL",
+    domain: Annotated[str | None, typer.Option("--domain", help="A domain.")] = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+    rows: Rows = 50,
+    output: Annotated[TableFormat, typer.Option("--format")] = TableFormat.table,
+) -> None:
+    """Say what differs between two publications: old, new, difference and cause."""
+    from kpi_lib.catalogue import load_settings
+    from kpi_lib.warehouse import connect
+
+    with connect(profile=profile, domain=domain, settings=load_settings(settings)) as wh:
+        frame = wh.compare(first, second, _date(as_of, "--as-of"), kpi and _key(kpi), _key(entity))
+    _print_changes(frame, output, rows)
+
+
+@app.command()
+def restatements(
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Published from this day on.")] = None,
+    as_of: AsOf = None,
+    kpi: Annotated[str | None, typer.Option(help="Only this KPI: a code or id.")] = None,
+    entity: Annotated[str, typer.Option(help="An entity's code or id.")] = "ALL",
+    domain: Annotated[str | None, typer.Option("--domain", help="A domain.")] = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+    rows: Rows = 50,
+    output: Annotated[TableFormat, typer.Option("--format")] = TableFormat.table,
+) -> None:
+    """List the published values that a later publication changed, newest first."""
+    from kpi_lib.catalogue import load_settings
+    from kpi_lib.warehouse import connect
+
+    with connect(profile=profile, domain=domain, settings=load_settings(settings)) as wh:
+        frame = wh.restatements(since, _date(as_of, "--as-of"), kpi and _key(kpi), _key(entity))
+    _print_changes(frame, output, rows)
+
+
+@app.command()
 def check(
     domain: Domains = None,
     settings: SettingsFile = None,
@@ -286,8 +330,9 @@ def check(
     problems = check_definitions(loaded, names)
     for problem in problems:
         typer.echo(str(problem))
-    if problems:
-        typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found.", err=True)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        typer.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''} found.", err=True)
         raise typer.Exit(2)
     typer.echo(f"The definitions of {', '.join(names)} are fine.")
 
@@ -334,6 +379,15 @@ def _print_frame(frame: pd.DataFrame, output: TableFormat) -> None:
         typer.echo(frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2))
     elif len(frame):
         typer.echo(_as_table(frame))
+
+
+def _print_changes(frame: pd.DataFrame, output: TableFormat, rows: int) -> None:
+    shown = frame if output is not TableFormat.table else frame.head(rows)
+    if output is TableFormat.table and len(frame):
+        shown = shown.assign(published_at=shown["published_at"].dt.strftime("%Y-%m-%d %H:%M UTC"))
+    _print_frame(shown, output)
+    more = f", the first {len(shown)} shown (--rows, --format csv)" if len(shown) < len(frame) else ""
+    typer.echo(f"{len(frame):,} published values changed{more}", err=True)
 
 
 def _as_table(frame: pd.DataFrame) -> str:

@@ -30,6 +30,8 @@ ROLLUP_COLUMNS = (
     "prior_reason",
     "delta_reason",
 )
+#: The key under which a long frame carries, in ``attrs``, what its dashboard needs to know.
+LAYOUT = "kpi_lib.layout"
 #: Per window in ``agg_kpi_dashboard``, each behind ``{window}_``.
 WINDOW_COLUMNS = (
     "value",

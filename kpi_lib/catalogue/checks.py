@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
 from kpi_lib.errors import did_you_mean
@@ -12,17 +13,19 @@ from kpi_lib.errors import did_you_mean
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in the definitions."""
+    """One thing that is wrong in the definitions; a warning is a thing to look at, which stops nothing."""
 
     file: str
     key: str
     what: str
     remedy: str = ""
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         """Return the problem as one line."""
         place = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{place}: {self.what}{' ' + self.remedy if self.remedy else ''}"
+        kind = "warning: " if self.severity == "warning" else ""
+        return f"{place}: {kind}{self.what}{' ' + self.remedy if self.remedy else ''}"
 
 
 def check_definitions(catalogue: Catalogue) -> list[Problem]:
@@ -43,6 +46,7 @@ def _check_names(catalogue: Catalogue) -> Iterator[Problem]:
         ("entities.csv", "id", [entity.id for entity in catalogue.entities]),
         ("entities.csv", "code", [entity.code for entity in catalogue.entities]),
         ("domain.toml", "windows", [window.name for window in catalogue.windows]),
+        ("domain.toml", "comparisons", [item.name for item in catalogue.comparisons]),
         ("domain.toml", "groups", [group.code for group in catalogue.groups]),
         ("domain.toml", "reports", [report.name for report in catalogue.reports]),
         ("sources.toml", "sources", [f"{source.layer}.{source.name}" for source in catalogue.sources]),
@@ -100,6 +104,18 @@ def _check_kind(file: str, kpi: Kpi) -> Iterator[Problem]:
 
 def _check_terms(file: str, kpi: Kpi, catalogue: Catalogue) -> Iterator[Problem]:
     codes = {item.code: item for item in catalogue.kpis}
+    if (
+        kpi.kind == "sum"
+        and kpi.terms
+        and all(code in codes and codes[code].kind == "last" for code in kpi.terms)
+    ):
+        yield Problem(
+            file,
+            f"{kpi.code}.kind",
+            "it is made of stocks, so it is a stock, not a sum.",
+            'Use kind = "last", and leave terms out: identities hold between sums only.',
+        )
+        return
     for code in kpi.terms:
         if code not in codes:
             yield Problem(file, f"{kpi.code}.terms", f"there is no KPI '{code}'.", did_you_mean(code, codes))

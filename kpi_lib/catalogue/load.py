@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from kpi_lib.catalogue.checks import Problem, check_definitions
 from kpi_lib.catalogue.models import Catalogue, Entity, Group, Kpi, Model, Report, Source
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS, find_root, load_settings
+from kpi_lib.catalogue.source_rules import stray_columns
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.periods import PRIOR_YEAR, STANDARD_WINDOWS, Calendar, Comparison, Window
 
@@ -133,7 +135,14 @@ class _DomainReader:
                 remedy = did_you_mean(str(item["loc"][-1]), fields) if known else ""
                 self._problem(file, f"{key}.{place}".strip("."), f"{item['msg']}.", remedy)
         except TypeError as error:
-            self._problem(file, key, f"{error}.")
+            fields = (
+                [field.name for field in dataclasses.fields(make)] if dataclasses.is_dataclass(make) else []
+            )
+            unknown = [name for name in values if fields and name not in fields]
+            for name in unknown:
+                self._problem(file, f"{key}.{name}", "this key is unknown.", did_you_mean(name, fields))
+            if not unknown:
+                self._problem(file, key, f"{error}.")
         except DefinitionError as error:
             self._problem(file, key, error.what, error.remedy)
         return None
@@ -150,6 +159,10 @@ class _DomainReader:
 
     def _windows(self, data: Mapping[str, Any]) -> tuple[Window, ...]:
         windows = [STANDARD_WINDOWS[name] for name in SEED_WINDOWS]
+        for key in sorted(set(data) - {"add", "define"}):
+            self._problem(
+                "domain.toml", f"windows.{key}", "this key is unknown.", did_you_mean(key, ["add", "define"])
+            )
         for name in data.get("add", []):
             if name in STANDARD_WINDOWS:
                 windows.append(STANDARD_WINDOWS[name])
@@ -189,6 +202,8 @@ class _DomainReader:
         if not (self.folder / "sources.toml").is_file():
             return ()
         rows = self._toml("sources.toml").get("sources", [])
+        for source, part, column, remedy in stray_columns(rows):
+            self._problem("sources.toml", f"{source}.{part}", f"there is no column '{column}'.", remedy)
         return self._rows("sources.toml", "sources", Source, [_source(row) for row in rows])
 
 

@@ -13,12 +13,12 @@ from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.compute.arguments import AsOf, Loaded, resolve_catalogue
 from kpi_lib.compute.cube import Cube
 from kpi_lib.compute.flat import FlatPrior, FlatWindow, flatten
+from kpi_lib.compute.layout import Layout
 from kpi_lib.compute.payload import payloads
 from kpi_lib.compute.reasons import REASONS, codes_of, text_column
 from kpi_lib.compute.wide import Wide, rollup_wide
 from kpi_lib.errors import FrameError, UsageError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, examples
-from kpi_lib.periods import PRIOR_YEAR
 
 _SERIES = ("as_of_date", "kpi_id", "entity_id")
 
@@ -32,7 +32,9 @@ def dashboard(rollups: pd.DataFrame, catalogue: Catalogue | str | Path | None = 
         Columns :data:`kpi_lib.frames.ROLLUP_COLUMNS`, in any order of rows; never changed. Every date and
         series must have the same windows and comparisons.
     catalogue
-        A domain's name, a path, or a catalogue: it says to how many decimals the payload is rounded.
+        A domain's name, a path, or a catalogue: it says to how many decimals the payload is rounded and
+        how windows follow one another. Without it, what :func:`kpi_lib.compute.rollup` noted in
+        ``rollups.attrs`` says so.
 
     Returns
     -------
@@ -46,19 +48,19 @@ def dashboard(rollups: pd.DataFrame, catalogue: Catalogue | str | Path | None = 
     FrameError
         When columns or rows are missing or repeated.
     UsageError
-        When the catalogue is left out.
+        When the catalogue is left out and the frame does not carry what it needs of it.
     """
-    if catalogue is None:
+    layout = Layout.of_frame(rollups) if catalogue is None else Layout.of(resolve_catalogue(catalogue))
+    if layout is None:
         raise UsageError(
             "dashboard needs the catalogue, which says how numbers are rounded.",
-            remedy="Pass a domain's name, a path or a Catalogue.",
+            remedy="Pass a domain's name, a path or a Catalogue; or the frame as rollup returned it.",
         )
-    known = resolve_catalogue(catalogue)
     absent = [name for name in ROLLUP_COLUMNS if name not in rollups.columns]
     if absent:
         raise FrameError(f"column {', '.join(map(repr, absent))} is missing.", where="rollups")
-    keys, flat = _unstack(rollups, known)
-    return _table(keys, flat, known)
+    keys, flat = _unstack(rollups, layout)
+    return _table(keys, flat, layout)
 
 
 def dashboard_from_facts(
@@ -88,11 +90,11 @@ def dashboard_of(wide: Wide, catalogue: Catalogue) -> pd.DataFrame:
             "entity_id": np.tile(wide.entity_id, dates),
         }
     )
-    return _table(keys, flatten(wide), catalogue)
+    return _table(keys, flatten(wide), Layout.of(catalogue))
 
 
-def _table(keys: pd.DataFrame, windows: dict[str, FlatWindow], catalogue: Catalogue) -> pd.DataFrame:
-    windows = {name: _ordered(window, catalogue) for name, window in windows.items()}
+def _table(keys: pd.DataFrame, windows: dict[str, FlatWindow], layout: Layout) -> pd.DataFrame:
+    windows = {name: _ordered(window, layout) for name, window in windows.items()}
     columns: dict[str, Any] = {name: keys[name] for name in _SERIES}
     for name, window in windows.items():
         for number, (comparison, prior) in enumerate(window.priors.items()):
@@ -107,22 +109,15 @@ def _table(keys: pd.DataFrame, windows: dict[str, FlatWindow], catalogue: Catalo
                 )
             columns |= added
     dates, date_of_row = np.unique(keys["as_of_date"].to_numpy().astype("datetime64[D]"), return_inverse=True)
-    decimals = {kpi.id: kpi.decimals for kpi in catalogue.kpis}
     ids, of_row = np.unique(keys["kpi_id"].to_numpy(), return_inverse=True)
-    per_kpi = np.array([decimals[int(key)] for key in ids], dtype=np.int64)
+    per_kpi = np.array([layout.decimals[int(key)] for key in ids], dtype=np.int64)
     text = payloads(dates, date_of_row, windows, per_kpi[of_row]) if len(keys) else np.empty(0, object)
     columns["payload"] = pd.Series(pd.array(text, dtype=pd.StringDtype("pyarrow", na_value=np.nan)))
     return pd.DataFrame(columns)
 
 
-def _ordered(window: FlatWindow, catalogue: Catalogue) -> FlatWindow:
-    """Put the prior year first, where it is: it is the comparison of the plain columns and keys."""
-    names = [item.name for item in catalogue.comparisons]
-
-    def rank(name: str) -> tuple[bool, int]:
-        return name != PRIOR_YEAR.name, names.index(name) if name in names else len(names)
-
-    priors = {name: window.priors[name] for name in sorted(window.priors, key=rank)}
+def _ordered(window: FlatWindow, layout: Layout) -> FlatWindow:
+    priors = {name: window.priors[name] for name in layout.order_comparisons(window.priors)}
     return FlatWindow(window.value, window.codes, window.missing, priors)
 
 
@@ -144,7 +139,7 @@ def _columns(prefix: str, window: FlatWindow, prior: FlatPrior, *, first: bool) 
     return {f"{prefix}_{name}": column for name, column in own.items()}
 
 
-def _unstack(rollups: pd.DataFrame, catalogue: Catalogue) -> tuple[pd.DataFrame, dict[str, FlatWindow]]:
+def _unstack(rollups: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, dict[str, FlatWindow]]:
     """Lay the rows of the long frame side by side by window and comparison."""
     repeated = rollups.duplicated(list(ROLLUP_KEYS), keep=False)
     if repeated.any():
@@ -168,7 +163,7 @@ def _unstack(rollups: pd.DataFrame, catalogue: Catalogue) -> tuple[pd.DataFrame,
         )
     keys = frame.loc[::cells, list(_SERIES)].reset_index(drop=True)
     if len(frame):
-        _check_ids(keys, catalogue)
+        _check_ids(keys, layout)
     flat: dict[str, FlatWindow] = {}
     for place, window in enumerate(windows):
         parts = {
@@ -182,8 +177,7 @@ def _unstack(rollups: pd.DataFrame, catalogue: Catalogue) -> tuple[pd.DataFrame,
             shared["missing_days"].to_numpy(),
             {name: _flat_prior(part) for name, part in parts.items()},
         )
-    order = [window.name for window in catalogue.windows if window.name in flat]
-    return keys, {name: flat[name] for name in [*order, *(name for name in windows if name not in order)]}
+    return keys, {name: flat[name] for name in layout.order_windows(flat)}
 
 
 def _take(frame: pd.DataFrame, cells: int, cell: int) -> pd.DataFrame:
@@ -202,8 +196,8 @@ def _flat_prior(part: pd.DataFrame) -> FlatPrior:
     )
 
 
-def _check_ids(keys: pd.DataFrame, catalogue: Catalogue) -> None:
-    unknown = sorted(set(keys["kpi_id"].unique().tolist()) - {kpi.id for kpi in catalogue.kpis})
+def _check_ids(keys: pd.DataFrame, layout: Layout) -> None:
+    unknown = sorted(set(keys["kpi_id"].unique().tolist()) - set(layout.decimals))
     if unknown:
         raise FrameError(
             f"kpi_id {', '.join(map(str, unknown[:5]))} is not in the catalogue.", where="rollups"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kpi_lib.frames import FACT_KEYS, FACT_VALUES
+from kpi_lib.compute.changes import differing_rows
 
 
 def first_difference(old: pd.DataFrame, new: pd.DataFrame) -> pd.Timestamp | None:
@@ -20,9 +20,7 @@ def first_difference(old: pd.DataFrame, new: pd.DataFrame) -> pd.Timestamp | Non
     Timestamp or None
         None when they hold the same rows. A row that is in one frame only is a difference.
     """
-    columns = [*FACT_KEYS, *FACT_VALUES]
-    both = pd.concat([old[columns], new[columns]], ignore_index=True)
-    changed = both[~both.duplicated(keep=False)]
+    changed = differing_rows(old, new)
     return None if changed.empty else changed["date_key"].min()
 
 

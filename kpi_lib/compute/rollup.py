@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
-from kpi_lib.compute.arguments import AsOf, Loaded
+from kpi_lib.compute.arguments import AsOf, Loaded, resolve_catalogue
 from kpi_lib.compute.cube import Cube
 from kpi_lib.compute.flat import FlatPrior, FlatWindow, flatten
+from kpi_lib.compute.layout import Layout
 from kpi_lib.compute.reasons import REASONS, text_column
 from kpi_lib.compute.wide import Wide, rollup_wide
 from kpi_lib.frames import ROLLUP_COLUMNS
@@ -52,6 +53,7 @@ def rollup(
     -------
     pandas.DataFrame
         Columns :data:`kpi_lib.frames.ROLLUP_COLUMNS`, sorted by the first five. A missing value is null.
+        Its ``attrs`` carry what :func:`kpi_lib.compute.dashboard` needs of the catalogue.
 
     Raises
     ------
@@ -62,7 +64,10 @@ def rollup(
     DefinitionError
         When a window or a comparison is unknown.
     """
-    return long_frame(rollup_wide(facts, catalogue, as_of, windows, comparisons, events, loaded))
+    known = None if catalogue is None else resolve_catalogue(catalogue)
+    made = long_frame(rollup_wide(facts, known, as_of, windows, comparisons, events, loaded))
+    definitions = facts.catalogue if isinstance(facts, Cube) else known
+    return made if definitions is None else Layout.of(definitions).attach(made)
 
 
 def long_frame(wide: Wide) -> pd.DataFrame:

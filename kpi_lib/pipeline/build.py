@@ -11,12 +11,15 @@ import pandas as pd
 
 from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
+from kpi_lib.catalogue.fingerprint import meaning
 from kpi_lib.compute import dashboard_from_facts, unpivot
-from kpi_lib.compute.refresh import dates_to_refresh, first_difference
+from kpi_lib.compute.changes import differing_rows, fact_changes
+from kpi_lib.compute.refresh import dates_to_refresh
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.frames import FACTS
 from kpi_lib.operations.run import Run
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
+from kpi_lib.warehouse.ledger import grown_days, source_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
 from kpi_lib.warehouse.tables import dashboard_columns
@@ -36,12 +39,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build made: its dates, the roll-up dates computed, and why."""
+    """What a build made: its dates, the roll-ups computed, why, since which date; the facts that changed."""
 
     span: Span
     loads: pd.DataFrame
     refreshed: int
     cause: str
+    since: dt.date | None
+    changes: pd.DataFrame
 
 
 def build_domain(
@@ -87,6 +92,7 @@ def build_domain(
     """
     domain = catalogue.domain
     with run.step("extract", domain) as step:
+        days_before = source_days(warehouse, catalogue)
         loads = load_sources(warehouse, catalogue, landing)
         step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
     span = resolve_span(catalogue, loads, as_of, keep_until)
@@ -107,16 +113,17 @@ def build_domain(
         step.rows = build_marts(warehouse, catalogue, span)
     with run.step("facts", domain) as step:
         facts = make_facts(warehouse, catalogue)
-        changed = _changed_from(warehouse, facts)
+        differing = differing_facts(warehouse, facts)
+        grown = grown_days(days_before, source_days(warehouse, catalogue))
         step.rows = {FACTS_TABLE: warehouse.replace(FACTS_TABLE, facts)}
     with run.step("roll-ups", domain) as step:
-        refreshed, cause = roll_up(
+        refreshed, cause, since = roll_up(
             warehouse, catalogue, facts, span,
-            changed_from=changed, full=full, last_days=last_days, backfill=backfill,
+            changed_from=changed_from(differing), full=full, last_days=last_days, backfill=backfill,
         )  # fmt: skip
         step.rows = {DASHBOARD_TABLE: refreshed}
         step.note = cause
-    return Built(span, loads, refreshed, cause)
+    return Built(span, loads, refreshed, cause, since, fact_changes(differing, catalogue, grown))
 
 
 def resolve_span(
@@ -193,25 +200,33 @@ def roll_up(
     full: bool,
     last_days: int,
     backfill: tuple[dt.date, dt.date] | None = None,
-) -> tuple[int, str]:
-    """Compute the as-of dates that need it; return the rows written and the cause in words."""
+) -> tuple[int, str, dt.date | None]:
+    """Compute the as-of dates that need it.
+
+    Returns
+    -------
+    tuple
+        The rows written, the cause in words, and the first as-of date computed (None: the whole table).
+    """
     spine = pd.date_range(span.first_day, span.last_day, freq="D")
     held = _held_dates(warehouse)
-    taken_back = not held.empty and held[-1] > spine[-1]
-    everything = full or held.empty or taken_back or not _same_columns(warehouse, catalogue)
+    # Dates that the data no longer reaches go: what they were is in the ledger.
+    everything = full or len(held.difference(spine)) > 0 or held.empty
+    everything = everything or not _same_columns(warehouse, catalogue)
     dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
     if backfill is not None:
         dates = dates.union(pd.date_range(*_within(spine, backfill), freq="D"))
     frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=(span.first_day, span.last_day))
     if everything:
         cause = "full build" if full or not held.empty else "first build"
-        return warehouse.replace(DASHBOARD_TABLE, frame), f"{cause}: {len(dates)} as-of dates"
+        return warehouse.replace(DASHBOARD_TABLE, frame), f"{cause}: {len(dates)} as-of dates", None
     cause = f"{len(spine.difference(held))} new as-of dates"
     if changed_from is not None:
         cause += f"; facts changed from {changed_from:%Y-%m-%d}"
     return (
         warehouse.replace_days(DASHBOARD_TABLE, frame, "as_of_date"),
         f"{cause}; {len(dates)} computed",
+        dates[0].date() if len(dates) else span.last_day,
     )
 
 
@@ -225,13 +240,18 @@ def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple
     return backfill
 
 
-def _changed_from(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.Timestamp | None:
+def differing_facts(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the facts that are not as the warehouse holds them; days after those it holds are left out."""
     if not warehouse.exists(FACTS_TABLE):
-        return None
+        return differing_rows(facts.head(0), facts.head(0))
     old = warehouse.query(f"SELECT * FROM {FACTS_TABLE}")  # noqa: S608
-    newest = old["date_key"].max()
     # Days beyond the old table are new as-of dates, not changes to old ones.
-    return first_difference(old, facts[facts["date_key"] <= newest])
+    return differing_rows(old, facts[facts["date_key"] <= old["date_key"].max()])
+
+
+def changed_from(differing: pd.DataFrame) -> pd.Timestamp | None:
+    """Return the first business date whose facts changed."""
+    return None if differing.empty else differing["date_key"].min()
 
 
 def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
@@ -262,10 +282,13 @@ def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:
                 "definition": kpi.definition,
                 "terms": json.dumps(kpi.terms),
                 "version": kpi.version,
+                "scale": kpi.scale,
+                "since": kpi.since,
+                "fingerprint": meaning(kpi),
             }
             for kpi in catalogue.kpis
         ]
-    )
+    ).astype({"since": "datetime64[s]"})
 
 
 def dim_entity(catalogue: Catalogue) -> pd.DataFrame:

@@ -9,12 +9,20 @@ from sqlglot import exp
 
 from kpi_lib.catalogue import Catalogue, Problem, Settings, read
 from kpi_lib.errors import DefinitionError, did_you_mean
+from kpi_lib.frames import WINDOW_COLUMNS
+from kpi_lib.periods import DATE_DIMENSION
+from kpi_lib.pipeline.check_published import check_published
+from kpi_lib.pipeline.check_sql import check_model_columns
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import check_suites
+from kpi_lib.warehouse.tables import comparison_names, dashboard_column
 
 
 def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
-    """Return every problem in the settings' domains: definitions, SQL, notebooks, expectations."""
+    """Return every problem in the settings' domains.
+
+    Definitions, SQL, notebooks, expectations; and, where tables are published, what they say against them.
+    """
     problems: list[Problem] = []
     for name in domains or settings.domains:
         try:
@@ -26,9 +34,40 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
         problems += found
         if catalogue is not None:
             workspace = Workspace(settings, domains=(name,))
+            problems += _check_windows(catalogue)
             problems += _check_columns(catalogue)
+            problems += check_model_columns(catalogue)
             problems += _check_reports(workspace, catalogue)
             problems += _check_suites(workspace, catalogue)
+            problems += check_published(settings.profile(None), catalogue)
+    return problems
+
+
+def _check_windows(catalogue: Catalogue) -> list[Problem]:
+    """Return the windows that no date can fill, and those whose columns another one has already."""
+    file = str(catalogue.folder / "domain.toml")
+    first, last = DATE_DIMENSION
+    problems = [
+        Problem(
+            file,
+            f"windows.define[{window.name}]",
+            f"it runs from {window.start} to {window.end}, outside the calendar.",
+            f"Choose dates from {first} to {last}.",
+        )
+        for window in catalogue.windows
+        if window.start and window.end and not first <= window.start <= window.end <= last
+    ]
+    taken: dict[str, str] = {}
+    plain, *others = comparison_names(catalogue)
+    for window in catalogue.windows:
+        for comparison in (plain, *others):
+            columns = {dashboard_column(window.name, comparison, name, plain) for name in WINDOW_COLUMNS}
+            for column in sorted(columns):
+                owner = taken.setdefault(column, window.name)
+                if owner != window.name:
+                    what = f"its column '{column}' of the dashboard belongs to window '{owner}' already."
+                    problems.append(Problem(file, f"windows[{window.name}]", what, "Rename one of them."))
+                    break
     return problems
 
 

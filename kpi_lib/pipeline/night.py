@@ -18,6 +18,7 @@ from kpi_lib.operations.release import WAREHOUSE, storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import Built, build_domain
 from kpi_lib.pipeline.gate import run_gate, summary, words
+from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.pages import PageRequest, PageResult, make_pages
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, preload
@@ -275,6 +276,7 @@ class _Night:
                     )
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()
+                record_publication(warehouse, catalogue, domain.built, run)
             domain.record = _domain_record(domain)
         except DataError as error:
             domain.error = error

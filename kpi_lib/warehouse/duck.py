@@ -153,6 +153,17 @@ class DuckDBWarehouse:
                 )
         return self.row_count(table)
 
+    def insert(self, table: str, select_sql: str, params: Mapping[str, object] | None = None) -> int:
+        """Add the rows of one GoogleSQL SELECT to a table, by column name; return how many there were."""
+        query = translate(select_sql, self.layers)
+        target = physical_name(table, self.layers)
+        with self._told(query, table), self._transaction():
+            added = self._connection.execute(
+                f"INSERT INTO {target} BY NAME {query.sql}",
+                query.bind(params),
+            ).fetchone()
+        return int(added[0]) if added else 0
+
     def replace(self, table: str, frame: pd.DataFrame) -> int:
         """Make or replace a table from a frame, in the frame's order; return its number of rows.
 

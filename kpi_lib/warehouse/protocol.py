@@ -25,6 +25,10 @@ class Warehouse(Protocol):
         """Make or replace a table from a query; return its number of rows."""
         ...
 
+    def insert(self, table: str, select_sql: str, params: Mapping[str, object] | None = None) -> int:
+        """Add the rows of a query to a table, by column name; return how many there were."""
+        ...
+
     def replace(self, table: str, frame: pd.DataFrame) -> int:
         """Make or replace a table from a frame; return its number of rows."""
         ...

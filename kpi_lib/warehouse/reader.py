@@ -17,6 +17,7 @@ from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, WINDOW_COLUMNS
 from kpi_lib.warehouse import queries
 from kpi_lib.warehouse.duck import DuckDBWarehouse
+from kpi_lib.warehouse.history import History
 from kpi_lib.warehouse.protocol import Warehouse
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
@@ -81,7 +82,7 @@ def connect(
     return Reader(DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True), catalogue, file)
 
 
-class Reader:
+class Reader(History):
     """The questions that reports, notebooks and the command line ask; read-only.
 
     Parameters

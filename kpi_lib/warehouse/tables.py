@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR
+from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES
 
 SOURCE_LOAD = "raw.source_load"
 FACTS = "kpi.fact_kpi_daily"
@@ -46,6 +47,9 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "definition": "STRING",
         "terms": "STRING",
         "version": "INT64",
+        "scale": "FLOAT64",
+        "since": "DATE",
+        "fingerprint": "STRING",
     },
     "kpi.dim_entity": {
         "entity_id": "INT64",
@@ -66,6 +70,7 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "denominator": "FLOAT64",
     },
     "kpi.schema_version": {"table_name": "STRING", "version": "INT64"},
+    **LEDGER_TABLES,
 }
 _WINDOW_TYPES = {
     **dict.fromkeys(("value", "prior", "delta", "delta_pct"), "FLOAT64"),

@@ -1,6 +1,7 @@
 """The engine beside pandas, Polars, DuckDB windows, the seed's self-join and the fresh-memory floor.
 
-Run as ``python -m tests.bench.bench_engine [E …]``; the numbers of one run may be compared, not quoted.
+Run as ``python -m tests.bench.bench_engine [E …] [--files] [--blocks] [--growth]``; the numbers of one run
+may be compared, not quoted. E = 100 and the three options take minutes and several gigabytes.
 Every peer gets the same sorted long frame in memory and makes, for four windows and the prior year,
 value, prior and both counts of missing days; at one entity their numbers are held against the engine's.
 The engine also decides the reasons.
@@ -8,7 +9,7 @@ The engine also decides the reasons.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.compute import cube, dashboard_of, long_frame, rollup_wide
+from tests.bench.bench_scale import blocks, file_to_file, growth
 from tests.bench.engine_peers import (
     DAYS,
     WINDOWS,
@@ -144,5 +146,20 @@ def main(sizes: Sequence[int] = (1, 10)) -> None:
             print(f"  {name:<24} {value:>9.4f} s  {value / base:>8.2f} × engine")
 
 
+def chosen() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("entities", nargs="*", type=int)
+    for name in ("files", "blocks", "growth"):
+        parser.add_argument(f"--{name}", action="store_true")
+    asked = parser.parse_args()
+    extra = [getattr(asked, name) for name in ("files", "blocks", "growth")]
+    if asked.entities or not any(extra):
+        main(asked.entities or (1, 10))
+    for wanted, run in zip(extra, (file_to_file, blocks, growth), strict=True):
+        if wanted:
+            run()
+
+
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or (1, 10))
+    chosen()

@@ -50,6 +50,7 @@ def test_the_run_record_tells_every_step(published: Path) -> None:
         "facts",
         "roll-ups",
         "gate",
+        "ledger",
         "notebooks",
         "render",
         "check",
@@ -98,6 +99,42 @@ def test_an_incremental_build_equals_a_full_one(workspace: Path, kpi: Kpi, landi
     step_by_step = table()
     assert kpi("build", "--full").code == 0
     pd.testing.assert_frame_equal(step_by_step, table())
+
+
+def test_what_changed_since_it_was_published_is_listed_with_its_cause(published: Path, kpi: Kpi) -> None:
+    assert kpi("build", "--full").code == 0  # the same values again
+    assert json.loads(kpi("restatements", "--format", "json").out) == []
+    first = kpi("query", "today", "--kpi", "14", "--format", "json").out
+    orders = published / "data" / "landing" / "winery" / "stg_order.parquet"
+    whole = orders.read_bytes()
+    # A web order of last week, with its lines, that goes and comes back.
+    paid = pd.read_parquet(orders)
+    web = paid[(paid["channel"] == "Web") & (paid["status"] == "paid")]
+    web = web[web["external_order_vendor"].isna() & web["event_fee_or_wine"].isna() & ~web["tasting_lounge"]]
+    number = int(web.sort_values("paid_at")["order_id"].iloc[-30])
+    day = str(web.set_index("order_id").loc[number, "order_date"])
+    edit_source(published, "stg_order", lambda frame: frame[frame["order_id"] != number])
+    items = published / "data" / "landing" / "winery" / "stg_order_item.parquet"
+    lines = items.read_bytes()
+    edit_source(published, "stg_order_item", lambda frame: frame[frame["order_id"] != number])
+    assert kpi("build").code == 0
+    orders.write_bytes(whole)
+    items.write_bytes(lines)
+    assert kpi("build").code == 0
+    assert kpi("query", "today", "--kpi", "14", "--format", "json").out == first
+    told = json.loads(kpi("restatements", "--kpi", "ecomm_revenue", "--as-of", day, "--format", "json").out)
+    values = [row for row in told if row["measure"] == "value" and row["window"] == "ytd"]
+    assert [row["cause"] for row in values] == ["late_data", "correction"]
+    assert values[0]["difference"] == pytest.approx(-values[1]["difference"])
+    runs = [row["run_id"] for row in values]
+    compared = json.loads(kpi("compare", runs[1], runs[0], "--as-of", day, "--format", "json").out)
+    assert {row["cause"] for row in compared} == {"late_data"}
+    shown = kpi("restatements", "--rows", "3")
+    assert "the first 3 shown" in shown.err
+    assert "ecomm_revenue" in kpi("restatements", "--kpi", "ecomm_revenue").out
+    wrong = kpi("compare", "2020-01-01", "2020-01-02")
+    assert wrong.code == 2
+    assert "Nothing had been published by 2020-01-01" in wrong.err
 
 
 def test_a_failed_gate_publishes_nothing_and_says_which_rows(published: Path, kpi: Kpi) -> None:
@@ -282,7 +319,8 @@ def start_night(folder: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "step", ["extract", "marts", "facts", "roll-ups", "gate", "notebooks", "render", "check", "publish"]
+    "step",
+    ["extract", "marts", "facts", "roll-ups", "gate", "ledger", "notebooks", "render", "check", "publish"],
 )
 def test_a_kill_after_any_step_leaves_the_old_or_the_new_night(published: Path, kpi: Kpi, step: str) -> None:
     before = site_state(published)

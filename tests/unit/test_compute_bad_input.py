@@ -126,8 +126,10 @@ def test_bad_roll_ups_make_no_dashboard() -> None:
         dashboard(pd.concat([rows, rows.iloc[:1]]), KNOWN)
     with pytest.raises(FrameError, match="kpi_id 2 is not"):
         dashboard(rows.assign(kpi_id=2), KNOWN)
+    bare = rows.copy()
+    bare.attrs.clear()
     with pytest.raises(UsageError, match="catalogue"):
-        dashboard(rows)
+        dashboard(bare)
 
 
 def test_bad_wide_frames_are_not_unpivoted() -> None:

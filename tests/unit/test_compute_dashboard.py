@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_lib.catalogue import load_catalogue
-from kpi_lib.compute import dashboard, dashboard_from_facts, rollup, unpivot
+from kpi_lib.compute import cube, dashboard, dashboard_from_facts, rollup, unpivot
 from kpi_lib.compute.payload import number_text, round_half_even
-from kpi_lib.errors import UsageError
+from kpi_lib.errors import FrameError, UsageError
 from kpi_lib.frames import FACTS, WINDOW_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS, Comparison, Window
 from tests.oracle.cases import catalogue, kpi, random_case
@@ -166,6 +167,26 @@ def test_both_ways_to_the_dashboard_give_the_same_table(seed: int) -> None:
     long = dashboard(rows.sample(frac=1.0, random_state=seed), known)
     wide = dashboard_from_facts(case.frame, known, as_of, events=case.events_frame)
     pd.testing.assert_frame_equal(long, wide)
+
+
+def test_the_dashboard_needs_no_catalogue_for_a_frame_that_rollup_made(tmp_path: Path) -> None:
+    case = random_case(6, dt.date(2024, 1, 1), 400, 0.05)
+    known = catalogue(
+        windows=(STANDARD_WINDOWS["ytd"], STANDARD_WINDOWS["last7"]),
+        comparisons=(STANDARD_COMPARISONS["prior_period"], PRIOR_YEAR),
+    )
+    windows = ["last7", "ytd", Window("alone", "trailing", days=2)]
+    rows = rollup(case.frame, known, "2025-01-20", windows=windows, events=case.events_frame)
+    wanted = dashboard(rows, known)
+    pd.testing.assert_frame_equal(dashboard(rows), wanted)
+    pd.testing.assert_frame_equal(dashboard(rows[rows["as_of_date"] == "2025-01-20"]), wanted)
+    json.dumps(rows.attrs)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(dashboard(pd.read_parquet(tmp_path / "rows.parquet")), wanted)
+    ready = cube(case.frame, known, case.events_frame)
+    pd.testing.assert_frame_equal(dashboard(rollup(ready, as_of="2025-01-20", windows=windows)), wanted)
+    with pytest.raises(FrameError, match="kpi_id 99 is not"):
+        dashboard(rows.assign(kpi_id=rows["kpi_id"].where(rows["kpi_id"] != 1, 99)))
 
 
 @pytest.mark.parametrize("seed", [4, 5])

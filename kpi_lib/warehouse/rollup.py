@@ -1,0 +1,107 @@
+"""Roll-ups by the warehouse itself, for data that has outgrown one machine.
+
+The SQL reads the days from ``kpi.window_span``, the table that :mod:`kpi_lib.periods` makes, so it is
+the same text for every date and knows no calendar. It gives what :func:`kpi_lib.rollup` gives, except for
+distinct counts, which need events.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_lib import periods
+from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.errors import UsageError
+from kpi_lib.frames import ROLLUP_COLUMNS
+from kpi_lib.periods import Comparison, Window
+from kpi_lib.warehouse.ledger_tables import WINDOW_SPAN
+from kpi_lib.warehouse.protocol import Warehouse
+
+#: Named parameters of the roll-up's SQL: the first and the last loaded day.
+PARAMETERS = {"first_day": "DATE", "last_day": "DATE"}
+Loaded = tuple[dt.date, dt.date]
+
+
+@cache
+def rollup_sql() -> str:
+    """Return the roll-up as one GoogleSQL SELECT over logical tables."""
+    return (Path(__file__).parent / "sql" / "rollup.sql").read_text(encoding="utf-8")
+
+
+def load_spans(
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    as_of_dates: Any,
+    windows: Sequence[Window] | None = None,
+    comparisons: Sequence[Comparison] | None = None,
+) -> int:
+    """Write ``kpi.window_span`` for these as-of dates; return its number of rows.
+
+    Parameters
+    ----------
+    warehouse
+        Open for writing.
+    catalogue
+        Gives the calendar.
+    as_of_dates
+        Dates, as anything NumPy reads as ``datetime64``.
+    windows, comparisons
+        None for the catalogue's.
+    """
+    spans = periods.spans(
+        as_of_dates,
+        catalogue.windows if windows is None else windows,
+        catalogue.comparisons if comparisons is None else comparisons,
+        catalogue.calendar,
+    )
+    return warehouse.replace(WINDOW_SPAN, spans.rename(columns={"window": "window_name"}))
+
+
+def rollup_in_warehouse(warehouse: Warehouse, catalogue: Catalogue, loaded: Loaded) -> pd.DataFrame:
+    """Return the roll-ups of ``kpi.fact_kpi_daily`` over ``kpi.window_span``, computed by the warehouse.
+
+    Parameters
+    ----------
+    warehouse
+        Holds facts, spans and the two dimensions.
+    catalogue
+        The domain's definitions.
+    loaded
+        First and last loaded day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The long form of :func:`kpi_lib.rollup`, sorted alike.
+
+    Raises
+    ------
+    UsageError
+        When a KPI is a distinct count.
+    """
+    frame = warehouse.query(rollup_sql(), _parameters(catalogue, loaded))
+    return frame.rename(columns={"window_name": "window"})[list(ROLLUP_COLUMNS)]
+
+
+def build_rollups(warehouse: Warehouse, catalogue: Catalogue, loaded: Loaded, table: str) -> int:
+    """Make or replace a table of the roll-ups without moving a row out of the warehouse; return its rows.
+
+    The column ``window`` is called ``window_name`` there, because WINDOW is a word of the language.
+    """
+    return warehouse.build(table, rollup_sql(), _parameters(catalogue, loaded))
+
+
+def _parameters(catalogue: Catalogue, loaded: Loaded) -> dict[str, object]:
+    distinct = [kpi.code for kpi in catalogue.kpis if kpi.kind == "distinct"]
+    if distinct:
+        raise UsageError(
+            f"distinct counts ({', '.join(distinct)}) are counted from events, which are not there.",
+            remedy="Roll them up with kpi_lib.rollup and its events.",
+        )
+    return {"first_day": loaded[0], "last_day": loaded[1]}

@@ -1,0 +1,246 @@
+-- Roll-ups of every kind but distinct counts, over the spans of kpi.window_span: the same text for every date,
+-- window and comparison. Running totals by series, read at the ends of each span: the cost grows with
+-- facts plus results, not with the days that windows cover.
+-- Money is added up in whole cents and whole numbers as they are, so those sums are exact; sums of other
+-- fractions are running totals in FLOAT64.
+WITH
+series AS (
+  -- One row a KPI and entity that has facts, with the days on which it is active.
+  SELECT
+    f.kpi_id,
+    f.entity_id,
+    k.kind,
+    k.scale,
+    k.kind = 'last' AS is_stock,
+    k.format = 'currency' AS is_money,
+    IF(k.format = 'currency', 100.0, 1.0) AS unit,
+    GREATEST(COALESCE(k.since, DATE '0001-01-01'), COALESCE(e.opened, DATE '0001-01-01')) AS active_from,
+    COALESCE(e.closed, DATE '9999-12-31') AS active_to
+  FROM (SELECT DISTINCT kpi_id, entity_id FROM kpi.fact_kpi_daily) AS f
+  INNER JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id AND k.kind <> 'distinct'
+  INNER JOIN kpi.dim_entity AS e ON e.entity_id = f.entity_id
+),
+grid AS (
+  SELECT MIN(date_key) AS first_day, MAX(date_key) AS last_day
+  FROM kpi.fact_kpi_daily
+),
+days AS (
+  SELECT date_key
+  FROM UNNEST(GENERATE_DATE_ARRAY((SELECT first_day FROM grid), (SELECT last_day FROM grid))) AS date_key
+),
+measured AS (
+  -- Every day of every series, and whether it is there.
+  SELECT
+    s.kpi_id,
+    s.entity_id,
+    d.date_key,
+    f.value,
+    IF(s.is_money, ROUND(f.value * 100.0), f.value) AS added,
+    IF(s.is_money, ROUND(f.numerator * 100.0), f.numerator) AS above,
+    f.denominator AS below,
+    COALESCE(
+      d.date_key BETWEEN s.active_from AND s.active_to
+      AND d.date_key BETWEEN @first_day AND @last_day
+      AND IF(s.kind = 'ratio', f.numerator IS NOT NULL AND f.denominator IS NOT NULL, f.value IS NOT NULL),
+      FALSE
+    ) AS is_there
+  FROM series AS s
+  CROSS JOIN days AS d
+  LEFT JOIN kpi.fact_kpi_daily AS f
+    ON f.date_key = d.date_key AND f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
+),
+totals AS (
+  -- Up to and including each day. A sum of days that are all zero is told from the number of other days.
+  SELECT
+    kpi_id,
+    entity_id,
+    date_key,
+    SUM(IF(is_there, 1, 0)) OVER w AS days_there,
+    SUM(IF(is_there, COALESCE(added, 0.0), 0.0)) OVER w AS added,
+    SUM(IF(is_there AND COALESCE(added, 0.0) <> 0.0, 1, 0)) OVER w AS added_days,
+    SUM(IF(is_there, COALESCE(above, 0.0), 0.0)) OVER w AS above,
+    SUM(IF(is_there AND COALESCE(above, 0.0) <> 0.0, 1, 0)) OVER w AS above_days,
+    SUM(IF(is_there, COALESCE(below, 0.0), 0.0)) OVER w AS below,
+    SUM(IF(is_there AND COALESCE(below, 0.0) <> 0.0, 1, 0)) OVER w AS below_days,
+    MAX(IF(is_there, date_key, NULL)) OVER w AS latest_day
+  FROM measured
+  WINDOW w AS (PARTITION BY kpi_id, entity_id ORDER BY date_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+firsts AS (
+  SELECT kpi_id, entity_id, MIN(date_key) AS first_there
+  FROM measured
+  WHERE is_there
+  GROUP BY kpi_id, entity_id
+),
+sides AS (
+  -- The distinct spans: a window's own and its counterparts', each computed once.
+  SELECT DISTINCT start_date, end_date
+  FROM kpi.window_span
+  WHERE start_date IS NOT NULL
+  UNION DISTINCT
+  SELECT DISTINCT prior_start, prior_end
+  FROM kpi.window_span
+  WHERE prior_start IS NOT NULL
+),
+edges AS (
+  -- The day whose totals a span ends with, and the day whose totals it starts from.
+  SELECT
+    x.start_date,
+    x.end_date,
+    LEAST(x.end_date, g.last_day) AS until_day,
+    LEAST(DATE_SUB(x.start_date, INTERVAL 1 DAY), g.last_day) AS before_day
+  FROM sides AS x
+  CROSS JOIN grid AS g
+),
+extremes AS (
+  SELECT
+    x.start_date,
+    x.end_date,
+    m.kpi_id,
+    m.entity_id,
+    MIN(m.value) AS smallest,
+    MAX(m.value) AS largest
+  FROM sides AS x
+  INNER JOIN measured AS m ON m.date_key BETWEEN x.start_date AND x.end_date AND m.is_there
+  INNER JOIN series AS s ON s.kpi_id = m.kpi_id AND s.entity_id = m.entity_id AND s.kind IN ('min', 'max')
+  GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
+),
+spans AS (
+  -- What happened in each span: sums as differences of totals.
+  SELECT
+    s.kpi_id,
+    s.entity_id,
+    s.kind,
+    s.scale,
+    s.is_stock,
+    e.start_date,
+    e.end_date,
+    COALESCE(u.days_there, 0) - COALESCE(b.days_there, 0) AS days_there,
+    GREATEST(
+      DATE_DIFF(LEAST(e.end_date, s.active_to), GREATEST(e.start_date, s.active_from), DAY) + 1, 0
+    ) AS days_active,
+    IF(
+      COALESCE(u.added_days, 0) = COALESCE(b.added_days, 0), 0.0,
+      (COALESCE(u.added, 0.0) - COALESCE(b.added, 0.0)) / s.unit
+    ) AS added,
+    IF(
+      COALESCE(u.above_days, 0) = COALESCE(b.above_days, 0), 0.0,
+      (COALESCE(u.above, 0.0) - COALESCE(b.above, 0.0)) / s.unit
+    ) AS above,
+    IF(
+      COALESCE(u.below_days, 0) = COALESCE(b.below_days, 0), 0.0,
+      COALESCE(u.below, 0.0) - COALESCE(b.below, 0.0)
+    ) AS below,
+    LEAST(e.end_date, s.active_to) AS last_active,
+    u.latest_day,
+    f.first_there
+  FROM series AS s
+  CROSS JOIN edges AS e
+  LEFT JOIN totals AS u ON u.kpi_id = s.kpi_id AND u.entity_id = s.entity_id AND u.date_key = e.until_day
+  LEFT JOIN totals AS b ON b.kpi_id = s.kpi_id AND b.entity_id = s.entity_id AND b.date_key = e.before_day
+  LEFT JOIN firsts AS f ON f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
+),
+valued AS (
+  SELECT
+    p.kpi_id,
+    p.entity_id,
+    p.start_date,
+    p.end_date,
+    CASE
+      WHEN p.days_there = 0 THEN NULL
+      WHEN p.kind = 'ratio' THEN p.above / NULLIF(p.below, 0.0) * p.scale
+      WHEN p.kind = 'last' THEN l.value
+      WHEN p.kind = 'average' THEN p.added / p.days_there
+      WHEN p.kind = 'min' THEN x.smallest
+      WHEN p.kind = 'max' THEN x.largest
+      ELSE p.added
+    END AS value,
+    CASE
+      WHEN p.is_stock AND p.days_there > 0 THEN GREATEST(DATE_DIFF(p.last_active, p.latest_day, DAY), 0)
+      ELSE p.days_active - p.days_there
+    END AS missing_days,
+    p.days_there = 0 AS is_empty,
+    p.kind = 'ratio' AND p.below = 0.0 AS has_no_base,
+    COALESCE(IF(p.is_stock, p.end_date, p.start_date) < p.first_there, TRUE) AS is_before_history
+  FROM spans AS p
+  LEFT JOIN measured AS l
+    ON p.is_stock AND l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
+  LEFT JOIN extremes AS x
+    ON x.kpi_id = p.kpi_id AND x.entity_id = p.entity_id
+    AND x.start_date = p.start_date AND x.end_date = p.end_date
+),
+sided AS (
+  SELECT
+    w.as_of_date,
+    s.kpi_id,
+    s.entity_id,
+    s.is_money AND s.kind IN ('sum', 'last', 'min', 'max') AS is_money,
+    w.window_name,
+    w.comparison,
+    w.start_date,
+    w.end_date,
+    w.prior_start,
+    w.prior_end,
+    v.value,
+    IF(COALESCE(p.is_before_history, TRUE), NULL, p.value) AS prior,
+    COALESCE(v.missing_days, 0) AS missing_days,
+    COALESCE(p.missing_days, 0) AS prior_missing_days,
+    CASE
+      WHEN w.state IS NOT NULL THEN w.state
+      WHEN v.is_empty THEN 'not_loaded'
+      WHEN v.has_no_base THEN 'zero_denominator'
+      WHEN v.missing_days > 0 THEN 'partial'
+    END AS reason,
+    CASE
+      WHEN w.prior_state IS NOT NULL THEN w.prior_state
+      WHEN p.is_before_history THEN 'no_history'
+      WHEN p.is_empty THEN 'not_loaded'
+      WHEN p.has_no_base THEN 'zero_denominator'
+      WHEN p.missing_days > 0 THEN 'partial'
+    END AS prior_reason
+  FROM kpi.window_span AS w
+  CROSS JOIN series AS s
+  LEFT JOIN valued AS v
+    ON v.kpi_id = s.kpi_id AND v.entity_id = s.entity_id
+    AND v.start_date = w.start_date AND v.end_date = w.end_date
+  LEFT JOIN valued AS p
+    ON p.kpi_id = s.kpi_id AND p.entity_id = s.entity_id
+    AND p.start_date = w.prior_start AND p.end_date = w.prior_end
+),
+compared AS (
+  SELECT
+    *,
+    COALESCE(
+      reason,
+      prior_reason,
+      CASE WHEN prior = 0.0 THEN 'zero_base' WHEN prior < 0.0 THEN 'negative_base' END
+    ) AS delta_reason,
+    CASE
+      WHEN reason IS NOT NULL OR prior_reason IS NOT NULL THEN NULL
+      -- The difference of two amounts of money is money.
+      WHEN is_money THEN ROUND((value - prior) * 100.0) / 100.0
+      ELSE value - prior
+    END AS delta
+  FROM sided
+)
+SELECT
+  as_of_date,
+  kpi_id,
+  entity_id,
+  window_name,
+  comparison,
+  start_date,
+  end_date,
+  prior_start,
+  prior_end,
+  value,
+  prior,
+  delta,
+  IF(delta_reason IS NULL, delta / NULLIF(prior, 0.0), NULL) AS delta_pct,
+  missing_days,
+  prior_missing_days,
+  reason,
+  prior_reason,
+  delta_reason
+FROM compared
+ORDER BY as_of_date, kpi_id, entity_id, window_name, comparison
