@@ -61,6 +61,12 @@ def fact_changes(
     return changes[keys].assign(is_late=late.astype(bool))
 
 
+def no_changes() -> pd.DataFrame:
+    """Return what :func:`fact_changes` returns when nothing changed."""
+    empty = pd.DataFrame(columns=[*FACT_KEYS, "is_late"])
+    return empty.astype({"date_key": "datetime64[us]", "kpi_id": int, "entity_id": int, "is_late": bool})
+
+
 def _run_begins_late(changes: pd.DataFrame) -> pd.Series:
     """Return for each change whether the run of neighbouring days that it is part of begins late."""
     ordered = changes.sort_values(["kpi_id", "entity_id", "date_key"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.catalogue.fingerprint import meaning
 from kpi_lib.compute import dashboard_from_facts, unpivot
-from kpi_lib.compute.changes import differing_rows, fact_changes
+from kpi_lib.compute.changes import differing_rows, fact_changes, no_changes
 from kpi_lib.compute.refresh import dates_to_refresh
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.frames import FACTS
@@ -45,8 +45,8 @@ class Built:
     loads: pd.DataFrame
     refreshed: int
     cause: str
-    since: dt.date | None
-    changes: pd.DataFrame
+    since: dt.date | None = None
+    changes: pd.DataFrame = field(default_factory=no_changes)
 
 
 def build_domain(

@@ -103,6 +103,8 @@ def write_ledger(
 ) -> int:
     """Add what is about to be published to the ledger; return the number of rows added.
 
+    A domain without a dashboard has no ledger.
+
     Parameters
     ----------
     warehouse
@@ -114,6 +116,8 @@ def write_ledger(
     changes
         ``date_key, kpi_id, entity_id, is_late``: the facts that differ from the last published ones.
     """
+    if not warehouse.exists(DASHBOARD):
+        return 0
     for table in (SNAPSHOT, PUBLICATION):
         if not warehouse.exists(table):
             warehouse.replace(table, pd.DataFrame(columns=list(LEDGER_TABLES[table])))

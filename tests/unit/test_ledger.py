@@ -11,12 +11,13 @@ import pytest
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.compute import dashboard
+from kpi_lib.compute.changes import no_changes
 from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.frames import ROLLUP_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS
 from kpi_lib.warehouse import history_sql
 from kpi_lib.warehouse.history import COLUMNS
-from kpi_lib.warehouse.ledger import grown_days
+from kpi_lib.warehouse.ledger import Publication, grown_days, write_ledger
 from kpi_lib.warehouse.ledger_sql import LAST_PUBLICATION, PUBLICATION_SQL, snapshot_sql
 from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES, PUBLICATION, SNAPSHOT
 from tests.ledger_case import MORNING, Published, published
@@ -248,6 +249,14 @@ def test_wrong_questions(house: Published) -> None:
         house.reader.restatements("yesterday")
     with pytest.raises(UsageError, match="is no date"):
         house.reader.as_published("soon")
+
+
+def test_a_domain_without_a_dashboard_has_no_ledger(house: Published) -> None:
+    nothing = Publication("run1", MORNING, dt.date(2025, 5, 31), "c1")
+    assert write_ledger(house.warehouse, house.catalogue, nothing, no_changes()) == 0
+    assert not house.warehouse.exists(SNAPSHOT)
+    house.refresh(facts())
+    assert write_ledger(house.warehouse, house.catalogue, nothing, no_changes()) == len(DAYS) * 3 * 2 * 2
 
 
 def test_days_that_grew() -> None:
