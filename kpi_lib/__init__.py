@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         headline,
         notes,
         report,
+        scorecard,
         table,
     )
     from kpi_lib.warehouse import connect
@@ -30,7 +31,7 @@ _HOMES = {
     "dashboard": "kpi_lib.compute",
     "connect": "kpi_lib.warehouse",
     **dict.fromkeys(
-        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "table"),
+        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
         "kpi_lib.reporting.display",
     ),
 }
@@ -46,6 +47,7 @@ __all__ = [
     "notes",
     "report",
     "rollup",
+    "scorecard",
     "table",
     "unpivot",
 ]

@@ -16,10 +16,11 @@ from kpi_lib.compute.refresh import dates_to_refresh, first_difference
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.frames import FACTS
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline import scorecard
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
-from kpi_lib.warehouse.tables import dashboard_columns
+from kpi_lib.warehouse.tables import SCORECARD, dashboard_columns
 
 SCHEMA_VERSION = 1
 DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
@@ -85,6 +86,10 @@ def build_domain(
         loads = load_sources(warehouse, catalogue, landing)
         step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
     span = resolve_span(catalogue, loads, as_of, keep_until)
+    if catalogue.has_scorecard:
+        _build_scorecard(warehouse, catalogue, run, span)
+    if not catalogue.kpis:
+        return Built(span, loads, 0, "scorecard")
     with run.step("marts", domain) as step:
         step.rows = build_marts(warehouse, catalogue, span)
     with run.step("facts", domain) as step:
@@ -99,6 +104,14 @@ def build_domain(
         step.rows = {DASHBOARD_TABLE: refreshed}
         step.note = cause
     return Built(span, loads, refreshed, cause)
+
+
+def _build_scorecard(warehouse: DuckDBWarehouse, catalogue: Catalogue, run: Run, span: Span) -> None:
+    with run.step("views", catalogue.domain) as step:
+        step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of, span.first_day)
+    with run.step("scorecard", catalogue.domain) as step:
+        frame = scorecard.refresh(warehouse, catalogue, span.as_of, run.clock())
+        step.rows = {SCORECARD: len(frame)}
 
 
 def resolve_span(
