@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
+from kpi_lib.catalogue.targets import load_targets
 from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did_you_mean
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.progress import Reporter
@@ -176,6 +177,7 @@ class _Night:
         return self._finish(run, pages)
 
     def _check_only(self) -> None:
+        load_targets(self.workspace.settings.targets, self.workspace.catalogues)
         names = [report.name for item in self.domains for report in item.catalogue.reports]
         for name in self.options.only:
             if name not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kpi_lib.catalogue.scorecard import Metric
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board, Standing
 from kpi_lib.reporting.board_cards import change_of
@@ -111,9 +112,8 @@ def notes(board: Board) -> list[Prose]:
     return found
 
 
-def definition_rows(item: Standing) -> list[tuple[str, str]]:
+def definition_rows(metric: Metric) -> list[tuple[str, str]]:
     """Return what a metric means, as terms and texts."""
-    metric = item.metric
     rows = [
         ("Definition", metric.definition),
         ("Why it matters", metric.why),
