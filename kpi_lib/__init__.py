@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         scorecard,
         table,
     )
+    from kpi_lib.reporting.targets_form import targets_form
     from kpi_lib.warehouse import connect
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _HOMES = {
     "rollup": "kpi_lib.compute",
     "dashboard": "kpi_lib.compute",
     "connect": "kpi_lib.warehouse",
+    "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
         ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
         "kpi_lib.reporting.display",
@@ -49,6 +51,7 @@ __all__ = [
     "rollup",
     "scorecard",
     "table",
+    "targets_form",
     "unpivot",
 ]
 

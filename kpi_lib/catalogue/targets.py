@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,14 @@ from pydantic import Field, ValidationError
 from kpi_lib.catalogue.checks import Problem
 from kpi_lib.catalogue.models import Catalogue, Kpi, _Model
 from kpi_lib.catalogue.scorecard import Metric, refusal, scorecard_of
-from kpi_lib.errors import DefinitionError, RunError, UsageError, did_you_mean
+from kpi_lib.errors import DefinitionError, UsageError, did_you_mean
 from kpi_lib.periods import Calendar
 from kpi_lib.periods.calendars import as_days, bounds, fiscal_year
 
 SCHEMA_VERSION = 1
 WHOLE = "ALL"
+#: A target above ten times the whole is a percent written in points.
+_MOST_SHARE = 10
 _PERIOD = re.compile(
     r"FY(?P<fiscal>\d{4})|(?P<year>\d{4})(?:-Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?"
 )
@@ -127,17 +128,19 @@ def subject(catalogue: Catalogue, key: str) -> Kpi | Metric:
     DefinitionError
         When the domain has neither.
     """
-    card = scorecard_of(catalogue)
-    metrics = {metric.key: metric for metric in card.metrics} if card else {}
-    kpis = {kpi.code: kpi for kpi in catalogue.kpis}
-    if key in metrics:
-        return metrics[key]
-    if key in kpis:
-        return kpis[key]
+    known = subjects(catalogue)
+    if key in known:
+        return known[key]
     raise DefinitionError(
-        f"Domain '{catalogue.domain}' has no metric or KPI '{key}'.",
-        remedy=did_you_mean(key, [*kpis, *metrics]),
+        f"Domain '{catalogue.domain}' has no metric or KPI '{key}'.", remedy=did_you_mean(key, known)
     )
+
+
+def subjects(catalogue: Catalogue) -> dict[str, Kpi | Metric]:
+    """Return everything in a domain that a target can be set for, by name."""
+    card = scorecard_of(catalogue)
+    kpis: dict[str, Kpi | Metric] = {kpi.code: kpi for kpi in catalogue.kpis}
+    return kpis | {metric.key: metric for metric in (card.metrics if card else ())}
 
 
 def read_targets(file: Path) -> Targets:
@@ -170,14 +173,14 @@ def read_targets(file: Path) -> Targets:
     for name in sorted(set(data) - {"schema_version", "targets", "history"}):
         remedy = did_you_mean(name, ("targets", "history"))
         problems.append(Problem(str(file), name, "this key is unknown.", remedy))
-    targets = _rows(file, "targets", Target, data.get("targets", []), problems)
-    history = _rows(file, "history", Change, data.get("history", []), problems)
+    targets = read_rows(file, "targets", Target, data.get("targets", []), problems)
+    history = read_rows(file, "history", Change, data.get("history", []), problems)
     seen = set()
     for target in targets:
         if target.key in seen:
             problems.append(Problem(str(file), " ".join(target.key), "this target is given twice."))
         seen.add(target.key)
-        problems += [Problem(str(file), " ".join(target.key), what) for what in _faults(target)]
+        problems += [Problem(str(file), " ".join(target.key), what) for what in faults(target)]
     if problems:
         raise refusal(problems, "the targets", str(file))
     return Targets(file, targets, history)
@@ -203,94 +206,8 @@ def load_targets(file: Path, catalogues: Sequence[Catalogue]) -> Targets:
     return targets
 
 
-def set_target(
-    file: Path,
-    catalogue: Catalogue,
-    target: Target | None,
-    *,
-    key: tuple[str, str, str, str] | None = None,
-    who: str,
-    at: dt.datetime,
-) -> Targets:
-    """Add, change or (with ``target`` None and a ``key``) remove a target, and remember who did it.
-
-    Parameters
-    ----------
-    file
-        ``targets.json``; it is made where it is missing.
-    catalogue
-        The target's domain.
-    target
-        What it shall be.
-    key
-        Which target to remove.
-    who, at
-        For the history; ``at`` is aware.
-
-    Raises
-    ------
-    DefinitionError
-        When the file or the new target is wrong; the file is then as it was.
-    UsageError
-        When a target to remove is not there.
-    """
-    held = read_targets(file)
-    place = target.key if target is not None else key
-    if place is None:
-        raise UsageError("Neither a target nor the name of one is given.")
-    old = next((item for item in held.targets if item.key == place), None)
-    if target is None and old is None:
-        raise UsageError(f"There is no target {' '.join(place[1:])}.", where=str(file))
-    kept = [item for item in held.targets if item.key != place]
-    made = Targets(file, tuple(sorted([*kept, *([target] if target else [])], key=lambda item: item.key)))
-    if target is not None:
-        faults = [Problem(str(file), " ".join(place), what) for what in _faults(target)]
-        problems = faults or check_targets(Targets(file, (target,)), (catalogue,))
-        if problems:
-            raise refusal(problems, "the target", str(file))
-    if old == target:
-        return held
-    change = Change(
-        at=at.astimezone(dt.UTC).isoformat(timespec="seconds"), who=who,
-        domain=place[0], metric=place[1], entity=place[2], period=place[3],
-        old=_terms(old), new=_terms(target),
-    )  # fmt: skip
-    written = Targets(file, made.targets, (*held.history, change))
-    _write(written)
-    return written
-
-
-def _terms(target: Target | None) -> dict[str, Any] | None:
-    names = {"target", "unit", "direction", "green", "amber"}
-    return target.model_dump(include=names) if target else None
-
-
-def _write(targets: Targets) -> None:
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "targets": [target.model_dump() for target in targets.targets],
-        "history": [change.model_dump() for change in targets.history],
-    }
-    file = targets.file
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=2, ensure_ascii=False, allow_nan=False)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        raise RunError(
-            f"The targets cannot be written: {error.strerror or error}.",
-            where=str(file),
-            remedy="The file is as it was; look at the free space and the permissions of its folder.",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _rows(file: Path, key: str, make: Any, rows: object, problems: list[Problem]) -> Any:
+def read_rows(file: Path, key: str, make: Any, rows: object, problems: list[Problem]) -> Any:
+    """Return models made of rows; what cannot be made is added to the problems."""
     if not isinstance(rows, list):
         problems.append(Problem(str(file), key, "this must be a list."))
         return ()
@@ -307,7 +224,8 @@ def _rows(file: Path, key: str, make: Any, rows: object, problems: list[Problem]
     return tuple(made)
 
 
-def _faults(target: Target) -> Iterable[str]:
+def faults(target: Target) -> Iterable[str]:
+    """Return what is wrong with a target whatever it is for."""
     if not math.isfinite(target.target):
         yield "the target is no finite number."
     if target.amber > target.green:
@@ -325,6 +243,8 @@ def _misfits(target: Target, catalogue: Catalogue) -> Iterable[tuple[str, str]]:
     unit = unit_of(item, catalogue.currency)
     if target.unit != unit:
         yield f"the unit is '{unit}', not '{target.unit}'.", f"Write the target in {unit}."
+    if unit == "fraction" and abs(target.target) > _MOST_SHARE:
+        yield f"the target is {target.target:.0%}; a percent is a fraction here.", "Write 1.05 for 105 %."
     if item.direction != "neutral" and target.direction != item.direction:
         yield f"the direction is '{item.direction}', not '{target.direction}'.", "Write the same one."
     if isinstance(item, Kpi):

@@ -49,7 +49,7 @@ def page_href(board: Board, item: Standing) -> str:
 def _card_html(board: Board, item: Standing) -> str:
     href = page_href(board, item)
     tag, link = ("a", f' href="{text_html(href)}"') if href else ("div", "")
-    spark = sparkline([value for _, value in item.trend[-SPARK_MONTHS:]], 220, 40)
+    spark = sparkline([value for _, value in item.trend[-SPARK_MONTHS:]], 330, 40)
     return (
         f'<li><{tag} class="card"{link}><div class="ct">{text_html(item.metric.label)}</div>'
         f'<div class="cv">{_value_html(board, item)}</div>'

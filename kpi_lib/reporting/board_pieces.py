@@ -34,12 +34,26 @@ def chart(board: Board, kind: str, metric: str | None = None) -> Piece:
 
 
 def table(board: Board, kind: str) -> Piece:
-    """Return a table: ``metrics``, ``cohorts``, or the rows of a detail view."""
+    """Return a table: ``metrics``, ``pages``, ``cohorts``, or the rows of a detail view."""
     if kind == "metrics":
         return grid_piece(metrics_grid(board), "metrics", "Every metric")
+    if kind == "pages":
+        return pages(board)
     if kind == "cohorts":
         return board_tables.cohorts_piece(board)
     return board_tables.detail_piece(board, kind)
+
+
+def pages(board: Board) -> Piece:
+    """Return links to every drill-down page; paper has none to follow."""
+    shown = [item for item in board.catalogue.reports if item.foreach is None and not item.nav]
+    items = "".join(f'<li><a href="{item.name}.html">{text_html(item.title)}</a></li>' for item in shown)
+    names = fmt.listed([item.title for item in shown], most=20)
+    return Piece(
+        html=section("pages", "Behind the figures", f'<ul class="links">{items}</ul>'),
+        markdown=with_heading("Behind the figures", text_markdown(f"Pages of their own: {names}.")),
+        plain=f"Pages: {names}",
+    )
 
 
 def metrics_grid(board: Board) -> Grid:

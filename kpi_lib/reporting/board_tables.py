@@ -9,7 +9,7 @@ import pandas as pd
 from kpi_lib.catalogue.scorecard import DetailView
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board
-from kpi_lib.reporting.board_charts import MONEY, PERCENT, UNKNOWN, unit
+from kpi_lib.reporting.chart_parts import MONEY, PERCENT, UNKNOWN, unit
 from kpi_lib.reporting.downloads import FOLDER, csv_name
 from kpi_lib.reporting.grid import Cell, Column, Grid, Row
 from kpi_lib.reporting.markup import element, text_html
@@ -182,8 +182,8 @@ def _matrix(
 
 
 def _level(share: float | None) -> int | None:
-    """Return the shade of a share: five from nothing to all."""
-    return None if share is None else min(4, max(0, int(share * 5)))
+    """Return the shade of a share: the five that tell shares of a half and more apart."""
+    return None if share is None else sum(share >= bound for bound in (0.5, 0.7, 0.8, 0.9))
 
 
 def _age(age: int) -> str:

@@ -18,15 +18,16 @@ def headline(board: Board) -> str:
     first = board.leading[0]
     if board.person:
         return (
-            f"{board.person}: {_stands(board, first)}"
+            f"{board.person}: {stands(board, first)}"
             if len(board.leading) == 1
             else f"{board.person}: {_count(judged)}"
         )
-    said = _stands(board, first)
+    said = stands(board, first)
     return f"{said}; {_count(judged)}" if judged else said
 
 
-def _stands(board: Board, item: Standing) -> str:
+def stands(board: Board, item: Standing) -> str:
+    """Return a metric's value and how it compares with a year ago, as a clause."""
     name = in_sentence(item.metric.label) if board.person else item.metric.label.removesuffix(" YTD")
     if item.value is None:
         return f"{name} has no value yet"

@@ -10,7 +10,8 @@ from kpi_lib.catalogue.scorecard import Metric
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.board_cards import change_of
-from kpi_lib.reporting.board_charts import MONEY, UNKNOWN
+from kpi_lib.reporting.board_words import stands
+from kpi_lib.reporting.chart_parts import MONEY, UNKNOWN
 from kpi_lib.reporting.markup import Prose, Run, muted, strong
 from kpi_lib.reporting.status import expected_words, look
 
@@ -51,7 +52,7 @@ def _first(board: Board, page: str) -> str:
     items = board.of_page(page)
     if not items:
         return next(report.title for report in board.catalogue.reports if report.name == page)
-    return f"{items[0].metric.label} stands at {fmt.humanised(items[0].value, items[0].kpi, board.currency)}"
+    return stands(board, items[0])
 
 
 def _cohorts(board: Board) -> str:

@@ -39,6 +39,11 @@ class ScorecardQuestions:
     _warehouse: Warehouse
     _targets: Path | None
 
+    @property
+    def targets_path(self) -> Path | None:
+        """Where the targets lie; None without a ``kpi.toml``."""
+        return self._targets
+
     def targets(self) -> tuple[Target, ...]:
         """Return the domain's targets, read from ``targets.json`` and checked.
 
