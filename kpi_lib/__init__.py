@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         headline,
         notes,
         report,
+        scorecard,
         table,
     )
+    from kpi_lib.reporting.targets_form import targets_form
     from kpi_lib.warehouse import connect
 
 __version__ = "0.1.0"
@@ -29,8 +31,9 @@ _HOMES = {
     "rollup": "kpi_lib.compute",
     "dashboard": "kpi_lib.compute",
     "connect": "kpi_lib.warehouse",
+    "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
-        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "table"),
+        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
         "kpi_lib.reporting.display",
     ),
 }
@@ -46,7 +49,9 @@ __all__ = [
     "notes",
     "report",
     "rollup",
+    "scorecard",
     "table",
+    "targets_form",
     "unpivot",
 ]
 

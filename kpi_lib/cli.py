@@ -1,6 +1,6 @@
 """The command line: parse, call the pipeline, print, exit with the right code.
 
-This is the only module that reads the clock.
+This module and the one of targets are the only ones that read the clock.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from kpi_lib.cli_targets import targets_app
 from kpi_lib.errors import KpiError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+
+
+app.add_typer(targets_app, name="targets")
 
 
 class Renderer(StrEnum):

@@ -26,6 +26,7 @@ from kpi_lib.warehouse.tables import physical_layers
 from kpi_lib.warehouse.types import to_arrow
 
 FOLDER = SHIPPED_DOMAINS / "marketplace"
+SUITES = Path(__file__).parents[1] / "expectations" / "marketplace"
 ZONE = "America/Los_Angeles"
 NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 ACCOUNTS = {"services": "1", "events": "3", "gmv": "5", "discount": "7", "freight": "8"}

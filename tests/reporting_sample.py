@@ -78,6 +78,9 @@ class FakeReader:
     def watermark(self) -> dt.date:
         return self.as_of()
 
+    def targets(self) -> tuple[()]:
+        return ()
+
     def rollups(self, as_of: Any = None, entity: str = "ALL") -> pd.DataFrame:
         found = rollup(self.daily_values, self.catalogue, as_of=as_of or self.as_of())
         sums = ["value", "prior", "delta"]

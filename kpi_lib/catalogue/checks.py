@@ -61,7 +61,7 @@ def _check_names(catalogue: Catalogue) -> Iterator[Problem]:
 
 def _check_kpis(catalogue: Catalogue) -> Iterator[Problem]:
     file = str(catalogue.folder / "kpis.toml")
-    if not catalogue.kpis:
+    if not catalogue.kpis and not catalogue.has_scorecard:
         yield Problem(file, "", "no KPI is defined.")
     groups = [group.code for group in catalogue.groups]
     for kpi in catalogue.kpis:
@@ -142,7 +142,7 @@ def _leads_to(start: str, target: str, codes: dict[str, Kpi], seen: set[str]) ->
 def _check_entities(catalogue: Catalogue) -> Iterator[Problem]:
     file = str(catalogue.folder / "entities.csv")
     by_code = {entity.code: entity for entity in catalogue.entities}
-    if 0 not in {entity.id for entity in catalogue.entities}:
+    if catalogue.kpis and 0 not in {entity.id for entity in catalogue.entities}:
         yield Problem(file, "id", "the row with id 0, the whole, is missing.", "Add 0,ALL,….")
     for entity in catalogue.entities:
         if entity.parent and entity.parent not in by_code:

@@ -20,6 +20,7 @@ from kpi_lib.periods import PRIOR_YEAR, STANDARD_WINDOWS, Calendar, Comparison, 
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
+SCORECARD = "metrics.toml"
 SEED_WINDOWS = ("mtd", "qtd", "ytd", "last28")
 DOMAIN_KEYS = {
     "title", "currency", "mart", "headline", "cards", "contributions", "calendar", "windows",
@@ -180,12 +181,20 @@ class _DomainReader:
         made = [self._build("domain.toml", "comparisons", Comparison, row) for row in rows]
         return tuple(dict.fromkeys([PRIOR_YEAR, *(item for item in made if item is not None)]))
 
+    def _only_scorecard(self, name: str) -> bool:
+        """Whether a file of the daily KPIs may be missing: a domain can have a scorecard instead."""
+        return (self.folder / SCORECARD).is_file() and not (self.folder / name).is_file()
+
     def _kpis(self) -> tuple[Kpi, ...]:
+        if self._only_scorecard("kpis.toml"):
+            return ()
         data = self._toml("kpis.toml")
         defaults = data.get("defaults", {})
         return self._rows("kpis.toml", "kpis", Kpi, [_kpi(defaults, row) for row in data.get("kpis", [])])
 
     def _entities(self) -> tuple[Entity, ...]:
+        if self._only_scorecard("entities.csv"):
+            return ()
         try:
             text = (self.folder / "entities.csv").read_text(encoding="utf-8-sig")
         except FileNotFoundError:

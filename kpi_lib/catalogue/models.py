@@ -115,7 +115,7 @@ class Report(_Model):
     name: str = Field(pattern=Code)
     notebook: str
     title: str
-    foreach: Literal["kpi", "entity"] | None = None
+    foreach: Literal["kpi", "entity", "person"] | None = None
     html: bool = True
     pdf: bool = False
     nav: str = ""
@@ -151,6 +151,11 @@ class Catalogue(_Model):
     headline: str = ""
     cards: tuple[str, ...] = ()
     contributions: tuple[str, ...] = ()
+
+    @property
+    def has_scorecard(self) -> bool:
+        """Whether the domain has metrics and detail views beside, or instead of, daily KPIs."""
+        return (self.folder / "metrics.toml").is_file()
 
     def kpi(self, key: str | int) -> Kpi:
         """Return the KPI with this id or code."""

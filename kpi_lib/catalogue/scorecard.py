@@ -19,7 +19,7 @@ from pydantic import Field
 
 from kpi_lib.catalogue.checks import Problem
 from kpi_lib.catalogue.load import _DomainReader
-from kpi_lib.catalogue.models import Code, Format, Model, _Model
+from kpi_lib.catalogue.models import Catalogue, Code, Format, Model, _Model
 from kpi_lib.errors import DefinitionError, did_you_mean
 
 COMPANY = "company"
@@ -40,6 +40,8 @@ class Metric(_Model):
 
     ``beside`` names the metric on whose card this one is shown, ``view`` the detail view whose rows
     explain it, and ``phased`` says that it grows over the year, so that a target is judged by pace.
+    ``dated`` says that today's sources still tell its value on an earlier date; a metric of things as they
+    stand now has no past to be compared with.
     ``person_column`` is for a metric that is computed for each owner from their own rows, which its SQL
     selects with ``@person_name``; without it an owner answers for the company's figure. ``text`` is the
     SQL file.
@@ -61,6 +63,7 @@ class Metric(_Model):
     sql: str
     beside: str = ""
     phased: bool = False
+    dated: bool = True
     person_column: str = ""
     text: str = Field(default="", repr=False)
 
@@ -164,6 +167,11 @@ def load_scorecard(folder: Path) -> Scorecard:
     if scorecard is None or reader.problems:
         raise refusal(reader.problems, "the scorecard", str(folder))
     return scorecard
+
+
+def scorecard_of(catalogue: Catalogue) -> Scorecard | None:
+    """Return the scorecard of a domain, or None when it has none."""
+    return load_scorecard(catalogue.folder) if catalogue.has_scorecard else None
 
 
 def refusal(problems: list[Problem], what: str, where: str = "") -> DefinitionError:

@@ -60,6 +60,7 @@ class Settings(_Model):
     domain_folders: tuple[Path, ...] = ()
     landing: Path = Path("data/landing")
     output: Path = Path("build")
+    targets: Path = Path("targets.json")
     time_zone: str = "America/Los_Angeles"
     site: Site = Site()
     retention: Retention = Retention()
@@ -134,6 +135,7 @@ def load_settings(path: Path | str | None = None) -> Settings:
         update={
             "landing": root / settings.landing,
             "output": root / settings.output,
+            "targets": root / settings.targets,
             "domain_folders": tuple(root / folder for folder in settings.domain_folders),
             "profiles": {
                 name: profile.model_copy(update={"path": root / profile.path})

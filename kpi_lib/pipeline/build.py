@@ -18,11 +18,12 @@ from kpi_lib.compute.refresh import dates_to_refresh
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.frames import FACTS
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline import scorecard
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
 from kpi_lib.warehouse.ledger import grown_days, source_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
-from kpi_lib.warehouse.tables import dashboard_columns
+from kpi_lib.warehouse.tables import SCORECARD, dashboard_columns
 
 SCHEMA_VERSION = 1
 
@@ -109,6 +110,10 @@ def build_domain(
             remedy=f"Load these again: {', '.join(_ending_before(catalogue, loads, keep_until))}. "
             "To take the published days back, run with --force.",
         )
+    if catalogue.has_scorecard:
+        _build_scorecard(warehouse, catalogue, run, span)
+    if not catalogue.kpis:
+        return Built(span, loads, 0, "scorecard")
     with run.step("marts", domain) as step:
         step.rows = build_marts(warehouse, catalogue, span)
     with run.step("facts", domain) as step:
@@ -124,6 +129,14 @@ def build_domain(
         step.rows = {DASHBOARD_TABLE: refreshed}
         step.note = cause
     return Built(span, loads, refreshed, cause, since, fact_changes(differing, catalogue, grown))
+
+
+def _build_scorecard(warehouse: DuckDBWarehouse, catalogue: Catalogue, run: Run, span: Span) -> None:
+    with run.step("views", catalogue.domain) as step:
+        step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of, span.first_day)
+    with run.step("scorecard", catalogue.domain) as step:
+        frame = scorecard.refresh(warehouse, catalogue, span.as_of, run.clock())
+        step.rows = {SCORECARD: len(frame)}
 
 
 def resolve_span(

@@ -8,6 +8,8 @@ import sqlglot
 from sqlglot import exp
 
 from kpi_lib.catalogue import Catalogue, Problem, Settings, read
+from kpi_lib.catalogue.scorecard import scorecard_of
+from kpi_lib.catalogue.targets import load_targets
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import DATE_DIMENSION
@@ -40,7 +42,9 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
             problems += _check_reports(workspace, catalogue)
             problems += _check_suites(workspace, catalogue)
             problems += check_published(settings.profile(None), catalogue)
-    return problems
+            problems += _check_scorecard(catalogue)
+            problems += _check_targets(settings, catalogue)
+    return list(dict.fromkeys(problems))
 
 
 def _check_windows(catalogue: Catalogue) -> list[Problem]:
@@ -69,6 +73,23 @@ def _check_windows(catalogue: Catalogue) -> list[Problem]:
                     problems.append(Problem(file, f"windows[{window.name}]", what, "Rename one of them."))
                     break
     return problems
+
+
+def _check_scorecard(catalogue: Catalogue) -> list[Problem]:
+    try:
+        scorecard_of(catalogue)
+    except DefinitionError as error:
+        return [item for item in error.issues if isinstance(item, Problem)]
+    return []
+
+
+def _check_targets(settings: Settings, catalogue: Catalogue) -> list[Problem]:
+    try:
+        load_targets(settings.targets, (catalogue,))
+    except DefinitionError as error:
+        found = [item for item in error.issues if isinstance(item, Problem)]
+        return found or [Problem(error.where or str(settings.targets), "", error.what, error.remedy)]
+    return []
 
 
 def _check_columns(catalogue: Catalogue) -> list[Problem]:

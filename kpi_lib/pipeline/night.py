@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kpi_lib.catalogue import Catalogue
-from kpi_lib.errors import DataError, KpiError, UsageError, did_you_mean
+from kpi_lib.catalogue import Catalogue, load_catalogue
+from kpi_lib.catalogue.targets import load_targets
+from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did_you_mean
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE, storage_error
@@ -19,7 +20,9 @@ from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import Built, build_domain
 from kpi_lib.pipeline.gate import run_gate, summary, words
 from kpi_lib.pipeline.ledger import record_publication
-from kpi_lib.pipeline.pages import PageRequest, PageResult, make_pages
+from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
+from kpi_lib.pipeline.pages import make_pages
+from kpi_lib.pipeline.private import carry_downloads, carry_private
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
@@ -208,6 +211,7 @@ class _Night:
         return self._finish(run, pages)
 
     def _check_only(self) -> None:
+        load_targets(self.workspace.settings.targets, self.workspace.catalogues)
         names = [report.name for item in self.domains for report in item.catalogue.reports]
         for name in self.options.only:
             if name not in names:
@@ -278,7 +282,7 @@ class _Night:
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)
             domain.record = _domain_record(domain)
-        except DataError as error:
+        except (DataError, DefinitionError) as error:
             domain.error = error
             domain.record = {
                 **self.published.get("domains", {}).get(catalogue.domain, {}),
@@ -317,12 +321,16 @@ class _Night:
         if current is None:
             return
         failed = [item.catalogue.domain for item in self.domains if item.error is not None]
+        failed += self._not_asked_for()
         dates = {item.record.get("as_of") for item in self.domains}
         if not self.pages or self.options.only or self.options.limit or self._archive_only():
             shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
+            carry_private(current, staged, None)
         for name in failed:
             if (current / "site" / name).is_dir():
                 shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
+            carry_private(current, staged, name)
+            carry_downloads(current, staged, name)
         # Pages of other dates are never written again, so a second name for the same file is safe.
         for folder in (current / "site" / "archive").glob("*/"):
             if folder.name not in dates:
@@ -350,10 +358,9 @@ class _Night:
 
     def _make_pages(self, staged: Path, run: Run) -> list[PageResult]:
         good = [(item.catalogue, item.record) for item in self.domains if item.error is None]
-        failed = {item.catalogue.domain: str(item.error) for item in self.domains if item.error is not None}
         request = PageRequest(
             domains=tuple(good),
-            failed=failed,
+            kept=self._kept(),
             renderer=self.options.renderer,
             only=self.options.only,
             limit=self.options.limit,
@@ -361,6 +368,24 @@ class _Night:
             code_version=self.code,
         )
         return make_pages(self.workspace, request, staged, run, self.progress)
+
+    def _kept(self) -> tuple[KeptDomain, ...]:
+        """Return the domains whose last good pages stay: those that failed, and those not asked for."""
+        failed = [
+            KeptDomain(item.catalogue, item.record, str(item.error))
+            for item in self.domains
+            if item.error is not None
+        ]
+        settings, held = self.workspace.settings, self.published.get("domains", {})
+        return (*failed, *(
+            KeptDomain(load_catalogue(settings.domain_folder(name)), held[name], held[name].get("error", ""))
+            for name in self._not_asked_for()
+        ))  # fmt: skip
+
+    def _not_asked_for(self) -> list[str]:
+        asked = {item.catalogue.domain for item in self.domains}
+        held = self.published.get("domains", {})
+        return [name for name in self.workspace.settings.domains if name in held and name not in asked]
 
     def _record(self, run: Run, pages: list[PageResult]) -> dict[str, Any]:
         keep = self._archive_only()
@@ -389,7 +414,9 @@ class _Night:
     def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:
         failed = [f"{page.name}: {page.error}" for page in pages if not page.ok]
         failed += [f"{item.catalogue.domain}: {item.error}" for item in self.domains if item.error]
-        exit_code = 3 if any(item.error for item in self.domains) else 1 if failed else 0
+        exit_code = max(
+            (item.error.exit_code for item in self.domains if item.error), default=1 if failed else 0
+        )
         status = "published" if not failed else "published with failures"
         run.finish(
             status, domains={item.catalogue.domain: item.record for item in self.domains}, failed=failed

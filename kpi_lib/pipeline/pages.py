@@ -2,69 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from kpi_lib.catalogue import Catalogue, Report
 from kpi_lib.errors import KpiError, ReportError
 from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
+from kpi_lib.pipeline.private import make_private
+from kpi_lib.pipeline.surroundings import by_date, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
-from kpi_lib.reporting.api import write_api
 from kpi_lib.reporting.check import check_site
-from kpi_lib.reporting.context import GateSummary, NavItem, SiteContext
-from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import failed_html, write_text
 from kpi_lib.reporting.render import Renderer, choose_renderer
 from kpi_lib.reporting.runner import Limits, NotebookJob, NotebookResult, run_notebooks
-from kpi_lib.reporting.site import DomainHome, home_of, write_archive, write_home, write_kpi_index
-from kpi_lib.warehouse import connect
-
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class PageRequest:
-    """What pages to make.
-
-    Parameters
-    ----------
-    domains
-        Each domain that passed, with its release record.
-    failed
-        Each domain that did not, with the reason; its last good pages are in the site already.
-    renderer
-        ``auto``, ``quarto`` or ``embedded``.
-    only, limit
-        Only these reports; at most so many pages of each.
-    archive_only
-        The as-of date is older than the published one: write its archive pages and nothing else.
-    code_version
-        Shown in the foot of every page.
-    """
-
-    domains: tuple[tuple[Catalogue, Record], ...]
-    failed: Mapping[str, str]
-    renderer: str
-    only: tuple[str, ...]
-    limit: int | None
-    archive_only: bool
-    code_version: str
-
-
-@dataclass(frozen=True)
-class PageResult:
-    """How one page or document ended."""
-
-    name: str
-    ok: bool
-    error: str = ""
+from kpi_lib.reporting.site import write_archive
 
 
 def make_pages(
@@ -94,7 +52,7 @@ def make_pages(
         When the finished site does not hold together; nothing may be published then.
     """
     renderer = choose_renderer(request.renderer, workspace.settings.root / "reports")
-    context = _context(workspace, request, run, renderer.name)
+    context = site_context(workspace, request, run, renderer.name)
     jobs = [
         job
         for catalogue, record in request.domains
@@ -106,14 +64,19 @@ def make_pages(
         failed = [result.job.page for result in results if not result.ok]
         step.note = f"failed: {', '.join(failed)}" if failed else ""
     with run.step("render") as step:
-        if request.archive_only:
-            _render_archive(renderer, results, staged / "site", context)
-            documents = []
-        else:
-            renderer.render_pages(results, staged / "site", context)
-            documents = _write_pdfs(renderer, results, staged, context)
-            _write_rest(workspace, request, results, staged, context)
-            _fill_gaps(workspace, request, staged, context)
+        documents = []
+        for own, part in by_date(context, request):
+            chosen = [item for item in results if item.job.page.split("/")[0] in part]
+            if request.archive_only:
+                _render_archive(renderer, chosen, staged / "site", own)
+                continue
+            renderer.render_pages(chosen, staged / "site", own)
+            documents += _write_pdfs(renderer, chosen, staged, own)
+            _archive_newest(request, chosen, staged / "site", own)
+            _fill_gaps(workspace, request, staged, own, part)
+        if not request.archive_only:
+            write_rest(workspace, request, staged, context)
+            documents += make_private(workspace, request, staged, run, renderer, context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):
@@ -138,7 +101,7 @@ def domain_jobs(
     for report in catalogue.reports:
         if request.only and report.name not in request.only:
             continue
-        if request.archive_only and report.foreach is not None:
+        if report.foreach == "person" or (request.archive_only and report.foreach is not None):
             continue
         jobs += _report_jobs(workspace, catalogue, report, record, warehouse)[: request.limit]
     return jobs
@@ -203,87 +166,27 @@ def _run(
     )
 
 
-def _context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
-    records = [record for _, record in request.domains]
-    gates = [record["gate"] for record in records]
-    watermarks = [dt.date.fromisoformat(record["watermark"]) for record in records]
-    return SiteContext(
-        title=workspace.settings.site.title,
-        as_of=max(dt.date.fromisoformat(record["as_of"]) for record in records),
-        watermark=min(watermarks),
-        run_id=run.run_id,
-        code_version=request.code_version,
-        gate=GateSummary(
-            passed=sum(gate["passed"] for gate in gates),
-            total=sum(gate["total"] for gate in gates),
-            warnings=sum(gate["warnings"] for gate in gates),
-            failed_critical=sum(gate["failed_critical"] for gate in gates),
-        ),
-        renderer=renderer,
-        built_at=run.clock(),
-        timezone=workspace.settings.time_zone,
-        stale_after_hours=workspace.settings.site.stale_after_hours,
-        nav=_navigation(workspace),
-        banner=" ".join(
-            f"The figures of {domain} are not of this night: the data did not pass its checks."
-            for domain in request.failed
-        ),
-    )
-
-
-def _navigation(workspace: Workspace) -> tuple[NavItem, ...]:
-    items = []
-    for catalogue in workspace.catalogues:
-        for report in catalogue.reports:
-            place = {"kpi": "kpi/index", "entity": "entity/index"}.get(report.foreach or "", report.name)
-            items.append(NavItem(report.nav or report.title, f"{catalogue.domain}/{place}.html"))
-    return (*items, NavItem("Archive", "archive/index.html"))
-
-
-def _write_rest(
-    workspace: Workspace,
-    request: PageRequest,
-    results: Sequence[NotebookResult],
-    staged: Path,
-    context: SiteContext,
+def _archive_newest(
+    request: PageRequest, results: Sequence[NotebookResult], site: Path, context: SiteContext
 ) -> None:
-    """Write home, indexes, archive and API; a call for some reports leaves the others' pages alone."""
-    site = staged / "site"
-    profile = workspace.profile_name or workspace.settings.default_profile
-    homes: list[DomainHome] = []
-    payloads = []
-    for catalogue, record in request.domains:
-        with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
-            as_of = dt.date.fromisoformat(record["as_of"])
-            homes.append(_home(site, catalogue, load_report(reader, as_of), as_of))
-            payloads.append(
-                (
-                    catalogue,
-                    reader.query(
-                        "SELECT as_of_date, kpi_id, entity_id, payload FROM kpi.agg_kpi_dashboard "
-                        "WHERE as_of_date = @as_of",
-                        {"as_of": as_of},
-                    ),
-                )
-            )
-        if any(report.foreach == "kpi" for report in catalogue.reports):
-            write_kpi_index(site, context, catalogue)
-    write_api(site, payloads, context)
+    """Keep the pages of the day that are one of a kind; a call for some reports keeps only those."""
     single = {
         report.name
         for catalogue, _ in request.domains
         for report in catalogue.reports
         if report.foreach is None
     }
-    kept = [item.job.page for item in results if item.ok and item.job.report in single]
-    write_archive(site, context, kept)
-    write_home(site, context, homes)
+    write_archive(site, context, [item.job.page for item in results if item.ok and item.job.report in single])
 
 
-def _fill_gaps(workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext) -> None:
+def _fill_gaps(
+    workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext, part: Collection[str]
+) -> None:
     """Give every page that was never made, because only some were asked for, one that says so."""
     everything = replace(request, only=(), limit=None)
     for catalogue, record in request.domains:
+        if catalogue.domain not in part:
+            continue
         for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, everything):
             page = staged / "site" / job.page
             if not page.is_file():
@@ -291,23 +194,6 @@ def _fill_gaps(workspace: Workspace, request: PageRequest, staged: Path, context
                     "It has not been made yet. `kpi nightly` without --only and --limit makes every page."
                 )
                 write_text(page, failed_html(job.title, job.page, context, reason))
-
-
-def _home(site: Path, catalogue: Catalogue, report: Any, as_of: dt.date) -> DomainHome:
-    single = [item for item in catalogue.reports if item.foreach is None]
-    return home_of(
-        catalogue,
-        report,
-        reports=[NavItem(item.title, f"{catalogue.domain}/{item.name}.html") for item in single],
-        downloads=[
-            *(
-                NavItem(f"{item.title} (PDF)", place)
-                for item in single
-                if (site / (place := f"downloads/{item.name}-{as_of}.pdf")).is_file()
-            ),
-            NavItem("Figures (JSON)", "api/v1/dashboard.json"),
-        ],
-    )
 
 
 def _render_archive(

@@ -97,4 +97,5 @@ class Workspace:
             and "__pycache__" not in file.parts
             and ".ipynb_checkpoints" not in file.parts
         }
-        return sorted(files | {file for file in [root / "kpi.toml"] if file.is_file()})
+        alone = {file for file in (root / "kpi.toml", self.settings.targets) if file.is_file()}
+        return sorted(files | alone)

@@ -156,7 +156,9 @@ class Inspector:
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": columns},
                 expectation_parameters=self._parameters,
             ).result
-            rows = detail.get("unexpected_index_list") or []
+            # Without columns that identify a row, the library hands over bare positions.
+            found = detail.get("unexpected_index_list") or []
+            rows = [row if isinstance(row, Mapping) else {} for row in found]
             failing = tuple(_row(row, columns, self._personal) for row in rows[:ROWS_KEPT])
             observed = _trouble(rule, detail, rows)
         return CheckResult(

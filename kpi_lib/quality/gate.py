@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.errors import DefinitionError, KpiError, WarehouseError
 from kpi_lib.quality.derived import derive
 from kpi_lib.quality.expectations import ROWS_KEPT, Inspector, cell
@@ -105,8 +106,8 @@ def suite_parameters(catalogue: Catalogue) -> dict[str, Any]:
     """Return what a suite may refer to with ``{"$PARAMETER": name}``.
 
     ``currency``, ``kpi_count``, ``entity_count``, ``series_count`` (their product), ``kpi_ids``,
-    ``entity_ids``, ``required_sources``, and for each source column with accepted values
-    ``values_<source>_<column>``.
+    ``entity_ids``, ``metric_keys``, ``metric_count``, ``required_sources``, and for each source column
+    with accepted values ``values_<source>_<column>``.
     """
     accepted = {
         f"values_{source.name}_{column.name}": list(column.values)
@@ -114,7 +115,11 @@ def suite_parameters(catalogue: Catalogue) -> dict[str, Any]:
         for column in source.columns
         if column.values
     }
+    card = scorecard_of(catalogue)
+    keys = [metric.key for metric in card.metrics] if card else []
     return {
+        "metric_keys": keys,
+        "metric_count": len(keys),
         "currency": [catalogue.currency],
         "kpi_count": len(catalogue.kpis),
         "kpi_ids": [kpi.id for kpi in catalogue.kpis],

@@ -14,6 +14,7 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue, Kpi
 from kpi_lib.errors import ReportError
+from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import TEMPLATES, write_text
 
@@ -22,9 +23,12 @@ FOLDER = "api/v1"
 
 
 def write_api(
-    site: Path, domains: Sequence[tuple[Catalogue, pd.DataFrame]], context: SiteContext
+    site: Path,
+    domains: Sequence[tuple[Catalogue, pd.DataFrame]],
+    context: SiteContext,
+    boards: Sequence[Board] = (),
 ) -> list[Path]:
-    """Write ``api/v1``: ``index.json``, ``kpis.json``, ``dashboard.json`` and their JSON Schemas.
+    """Write ``api/v1``: ``index``, ``kpis``, ``dashboard`` and ``scorecard.json`` and their JSON Schemas.
 
     Parameters
     ----------
@@ -35,6 +39,8 @@ def write_api(
         those of the newest date are written.
     context
         The run.
+    boards
+        The company scorecards; a person's is refused.
 
     Returns
     -------
@@ -60,6 +66,7 @@ def write_api(
             "kpis": [_kpi(catalogue, kpi) for catalogue, _ in domains for kpi in catalogue.kpis],
         },
         "dashboard": {**head, "rows": rows},
+        "scorecard": {**head, "rows": [row for board in boards for row in _scorecard(board)]},
     }
     made = [write_text(folder / f"{name}.json", _json(value, name)) for name, value in documents.items()]
     (folder / "schema").mkdir(parents=True, exist_ok=True)
@@ -68,6 +75,30 @@ def write_api(
         shutil.copyfile(TEMPLATES / "api" / file, folder / "schema" / file)
         made.append(folder / "schema" / file)
     return made
+
+
+def _scorecard(board: Board) -> list[dict[str, Any]]:
+    """Return the company's rows: nothing of a person leaves by the API."""
+    if board.person or any(item.metric.personal for item in board.standings):
+        raise ReportError("A person's metrics do not belong into the API.", where=board.catalogue.domain)
+    return [
+        {
+            "domain": board.catalogue.domain,
+            "metric_key": item.metric.key,
+            "label": item.metric.label,
+            "metric_value": item.value,
+            "metric_format": item.metric.format,
+            "department": item.metric.department,
+            "fiscal_year": board.fiscal_year,
+            "as_of": board.as_of.isoformat(),
+            "prior_value": item.prior,
+            "prior_as_of": item.prior_day.isoformat() if item.prior_day else None,
+            "target": item.pace.target.target if item.pace else None,
+            "expected": item.pace.expected if item.pace else None,
+            "status": item.pace.status if item.pace else None,
+        }
+        for item in board.standings
+    ]
 
 
 def _index(domains: Sequence[tuple[Catalogue, pd.DataFrame]], context: SiteContext) -> dict[str, Any]:

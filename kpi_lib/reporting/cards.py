@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import series
 from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.grid import change_html, change_typst
+from kpi_lib.reporting.kpi_pace import paces
 from kpi_lib.reporting.markup import hidden, raw_typst, text_html, text_typst
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.reasons import changed, dates, versus, why_no_change, why_no_value
 from kpi_lib.reporting.spark import sparkline
+from kpi_lib.reporting.status import status_html, status_typst
 from kpi_lib.reporting.tables import SEED_WINDOWS, kpi_href, table_windows, window_label
 from kpi_lib.reporting.theme import tokens
 
@@ -69,8 +72,14 @@ def _card_html(data: ReportData, figure: Figure) -> str:
         f'<div class="cd">{change_html(changed(figure, data.currency))}'
         f' <span class="mut">{text_html(versus(figure))}</span></div>'
         f"{sparkline(weeks, 220, 40)}"
-        f'<div class="cs">{text_html(_small_print(data, figure))}</div></{tag}></li>'
+        f'<div class="cs">{text_html(_small_print(data, figure))}</div>{_status_html(data, kpi)}</{tag}></li>'
     )
+
+
+def _status_html(data: ReportData, kpi: Kpi) -> str:
+    """Return how the KPI stands against its target of the shortest period; nothing without a target."""
+    found = paces(data, kpi)[:1]
+    return "".join(f'<div class="status">{status_html(item, kpi, data.currency)}</div>' for item in found)
 
 
 def _mark_html(figure: Figure) -> str:
@@ -95,6 +104,7 @@ def _card_typst(data: ReportData, figure: Figure) -> str:
     hair, mut = tokens()["hair"], tokens()["mut"]
     value = fmt.humanised(figure.value, figure.kpi, data.currency)
     value += PARTIAL if figure.reason and figure.value is not None else ""
+    judged = paces(data, figure.kpi)[:1]
     return (
         f'grid.cell(stroke: 0.6pt + rgb("{hair}"), inset: 8pt, {{'
         f"set par(leading: 0.4em); set block(spacing: 5pt); "
@@ -102,7 +112,8 @@ def _card_typst(data: ReportData, figure: Figure) -> str:
         f"block(text(size: 16pt, weight: 600, {text_typst(value)})); "
         f"block(text(size: 8pt, {{{change_typst(changed(figure, data.currency))}; "
         f'text(fill: rgb("{mut}"), {text_typst(" " + versus(figure))})}})); '
-        f'block(text(size: 7pt, fill: rgb("{mut}"), {text_typst(_small_print(data, figure))}))}})'
+        f'block(text(size: 7pt, fill: rgb("{mut}"), {text_typst(_small_print(data, figure))}))'
+        f"{''.join(f'; block({status_typst(item, figure.kpi, data.currency)})' for item in judged)}}})"
     )
 
 

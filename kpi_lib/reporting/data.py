@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
+from kpi_lib.catalogue.targets import Target
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.periods import Window
 from kpi_lib.reporting.markup import text_html
@@ -44,6 +45,9 @@ class Reader(Protocol):
 
     def loads(self) -> pd.DataFrame:
         """Return the load record of every source."""
+
+    def targets(self) -> Sequence[Target]:
+        """Return the domain's targets."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class ReportData:
         The daily values of this entity, three whole years and the current one up to this day.
     loads
         The load record of every source.
+    targets
+        What the figures should reach.
     reader
         Where further entities are read from when they are asked for.
     """
@@ -104,6 +110,7 @@ class ReportData:
     daily: pd.DataFrame = field(repr=False)
     loads: pd.DataFrame = field(repr=False)
     watermark: dt.date
+    targets: tuple[Target, ...] = ()
     reader: Reader | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -209,6 +216,7 @@ def load_report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "A
         daily=wh.daily(entity=chosen.code, since=dt.date(wanted.year - HISTORY_YEARS, 1, 1), until=wanted),
         loads=wh.loads(),
         watermark=wh.watermark(),
+        targets=tuple(wh.targets()),
         reader=wh,
     )
 

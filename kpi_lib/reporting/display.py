@@ -6,17 +6,16 @@ import datetime as dt
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.errors import UsageError, did_you_mean
+from kpi_lib.reporting import board_cards, board_pieces, board_words, charts, tables, words
 from kpi_lib.reporting import cards as card_blocks
-from kpi_lib.reporting import charts, drawing, tables, words
+from kpi_lib.reporting.board import Board, ScorecardReader, load_board
 from kpi_lib.reporting.data import Reader, ReportData, load_report
 from kpi_lib.reporting.definitions import definition_rows
-from kpi_lib.reporting.grid import Grid
-from kpi_lib.reporting.markup import items_html, raw_typst, text_html, text_markdown, text_typst
+from kpi_lib.reporting.markup import text_html, text_markdown
 from kpi_lib.reporting.notes import notes as note_list
 from kpi_lib.reporting.notes import window_dates
 from kpi_lib.reporting.piece import Piece, section
-from kpi_lib.reporting.plotting import Sketch
-from kpi_lib.reporting.theme import tokens
+from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece, with_heading
 
 COMPLETE = "kpi-complete"
 HEADINGS = {
@@ -40,7 +39,12 @@ def report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "ALL") 
     return load_report(wh, as_of, entity)
 
 
-def headline(report: ReportData, kpi: str | None = None) -> Piece:
+def scorecard(wh: ScorecardReader, as_of: dt.date | str | None = None, person: str = "") -> Board:
+    """Read what a scorecard page shows (see :func:`kpi_lib.reporting.board.load_board`)."""
+    return load_board(wh, as_of, person)
+
+
+def headline(report: ReportData | Board, kpi: str | None = None) -> Piece:
     """Return the sentence that answers the question, with the dates and amounts under it.
 
     Parameters
@@ -48,30 +52,25 @@ def headline(report: ReportData, kpi: str | None = None) -> Piece:
     report
         The report's data.
     kpi
-        The KPI of the sentence; by default the domain's headline.
+        The KPI of the sentence; by default the domain's headline. Of a scorecard, a drill-down page.
     """
+    if isinstance(report, Board):
+        return board_pieces.headline(report, kpi)
     chosen = report.kpi(kpi)
-    sentence, prose = words.headline(report, chosen), words.lede(report, chosen)
-    above = chosen.name if kpi else ""
-    eyebrow = f'<p class="eyebrow">{text_html(above)}</p>' if above else ""
-    lead = "\n\n".join([*([text_markdown(above)] if above else []), f"# {text_markdown(sentence)}"])
-    return Piece(
-        html=f'{eyebrow}<h1>{text_html(sentence)}</h1><p class="lede">{prose.html}</p>',
-        markdown=f"{lead}\n\n{prose.markdown}",
-        plain=f"{sentence}\n{prose.plain}",
-        typst=f'[#set text(font: ("{tokens().serif}", "{tokens().text}"), size: 11pt)\n{prose.typst}]',
-        lead=lead,
-        layout="hero",
+    return headline_piece(
+        words.headline(report, chosen), words.lede(report, chosen), chosen.name if kpi else ""
     )
 
 
-def cards(report: ReportData, window: str = "mtd") -> Piece:
-    """Return the domain's headline figures as cards."""
+def cards(report: ReportData | Board, window: str = "mtd") -> Piece:
+    """Return the domain's headline figures, or a scorecard's metrics, as cards."""
+    if isinstance(report, Board):
+        return board_cards.cards(report)
     return card_blocks.cards(report, window)
 
 
-def chart(report: ReportData, kind: str, kpi: str | None = None) -> Piece:
-    """Return a chart: ``cumulative``, ``trend`` or ``heat``.
+def chart(report: ReportData | Board, kind: str, kpi: str | None = None) -> Piece:
+    """Return a chart: ``cumulative``, ``trend`` or ``heat``; of a scorecard, one of its drill-down charts.
 
     Parameters
     ----------
@@ -83,27 +82,13 @@ def chart(report: ReportData, kind: str, kpi: str | None = None) -> Piece:
     kpi
         Whose values; by default the domain's headline.
     """
+    if isinstance(report, Board):
+        return board_pieces.chart(report, kind, kpi)
     sketch = charts.sketch(report, kind, report.kpi(kpi))
-    wide, narrow = drawing.draw(sketch.wide), drawing.draw(sketch.narrow)
-    caption = f"<figcaption>{text_html(sketch.caption)}</figcaption>" if sketch.caption else ""
-    figure = (
-        f'<figure class="chart">{drawing.inline(wide, sketch.description, "wide")}'
-        f"{drawing.inline(narrow, sketch.description, 'narrow')}{caption}</figure>"
-    )
-    svg = drawing.standalone(wide, sketch.description)
-    printed = drawing.standalone(drawing.draw(sketch.printed), sketch.description) if sketch.printed else svg
-    column = drawing.standalone(narrow, sketch.description)
-    heading = HEADINGS.get(kind, "")
-    return Piece(
-        html=section(f"chart-{kind}", text_html(heading), figure) if heading else figure,
-        markdown=_with_heading(heading, raw_typst(_figure(printed, sketch))),
-        plain=f"{sketch.description}\n{sketch.caption}".strip(),
-        svg=svg,
-        typst=f"[{_figure(column, sketch)}]",
-    )
+    return chart_piece(sketch, f"chart-{kind}", HEADINGS.get(kind, ""))
 
 
-def table(report: ReportData, kind: str, group: str | None = None, kpi: str | None = None) -> Piece:
+def table(report: ReportData | Board, kind: str, group: str | None = None, kpi: str | None = None) -> Piece:
     """Return a table.
 
     Parameters
@@ -112,40 +97,41 @@ def table(report: ReportData, kind: str, group: str | None = None, kpi: str | No
         The report's data.
     kind
         ``group`` (the KPIs of ``group``), ``contributions``, or of one ``kpi``: ``windows``,
-        ``entities``, ``data``.
+        ``entities``, ``data``. Of a scorecard: ``metrics``, ``cohorts``, or a detail view's name.
     group
         The group's code; without it every KPI.
     kpi
         The KPI; by default the domain's headline.
     """
+    if isinstance(report, Board):
+        return board_pieces.table(report, kind)
     if kind == "group":
         return _group(report, group)
     if kind == "contributions":
         grid = tables.contributions_grid(report, "mtd")
-        return _piece(grid, "contributions", "What made the difference, month to date")
-    return _piece(tables.kpi_grid(kind, report, report.kpi(kpi)), f"table-{kind}", HEADINGS[kind])
+        return grid_piece(grid, "contributions", "What made the difference, month to date")
+    return grid_piece(tables.kpi_grid(kind, report, report.kpi(kpi)), f"table-{kind}", HEADINGS[kind])
 
 
-def notes(report: ReportData, kpi: str | None = None) -> Piece:
+def notes(report: ReportData | Board, kpi: str | None = None) -> Piece:
     """Return what a reader has to know before quoting a number."""
+    if isinstance(report, Board):
+        return notes_piece(board_words.notes(report))
     found = note_list(report, report.kpi(kpi) if kpi else None)
     printed = () if kpi else window_dates(report)
-    heading = "To know before you quote a number"
-    return Piece(
-        html=section("notes", heading, items_html(found)),
-        markdown=_with_heading(heading, "\n".join(f"- {note.markdown}" for note in (*found, *printed))),
-        plain="\n".join([heading, *(f"- {note.plain}" for note in found)]),
-    )
+    return notes_piece(found, printed)
 
 
-def definition(report: ReportData, kpi: str | None = None) -> Piece:
-    """Return what a KPI means: definition, formula, how it adds up, its source."""
+def definition(report: ReportData | Board, kpi: str | None = None) -> Piece:
+    """Return what a KPI, or every metric of a scorecard page, means: definition, formula, source."""
+    if isinstance(report, Board):
+        return board_pieces.definitions(report, kpi)
     rows = definition_rows(report.catalogue, report.kpi(kpi))
     terms = "".join(f"<dt>{text_html(term)}</dt><dd>{text_html(text)}</dd>" for term, text in rows)
     markdown = "\n\n".join(f"**{text_markdown(term)}:** {text_markdown(text)}" for term, text in rows)
     return Piece(
         html=section("definition", "What it means", f'<dl class="def">{terms}</dl>'),
-        markdown=_with_heading("What it means", markdown),
+        markdown=with_heading("What it means", markdown),
         plain="\n".join(f"{term}: {text}" for term, text in rows),
     )
 
@@ -161,23 +147,4 @@ def _group(report: ReportData, group: str | None) -> Piece:
     if not kpis:
         raise UsageError(f"There is no group '{group}'.", remedy=did_you_mean(str(group), names))
     name = names.get(group or "", "All KPIs")
-    return _piece(tables.group_grid(report, kpis, name), f"group-{group or 'all'}", name)
-
-
-def _piece(grid: Grid, name: str, heading: str) -> Piece:
-    return Piece(
-        html=section(name, text_html(heading), grid.html),
-        markdown=_with_heading(heading, raw_typst(grid.typst)),
-        plain=f"{heading}\n{grid.plain}",
-    )
-
-
-def _figure(svg: str, sketch: Sketch) -> str:
-    picture = f'bytes({text_typst(svg)}), format: "svg", width: 100%, alt: {text_typst(sketch.description)}'
-    quiet = f'text(size: 7.5pt, fill: rgb("{tokens()["mut"]}"), {text_typst(sketch.caption)})'
-    caption = f"\n#block(above: 4pt, {quiet})" if sketch.caption else ""
-    return f"#block(breakable: false, width: 100%)[#figure(image({picture})){caption}]"
-
-
-def _with_heading(heading: str, body: str) -> str:
-    return f"## {text_markdown(heading)}\n\n{body}" if heading else body
+    return grid_piece(tables.group_grid(report, kpis, name), f"group-{group or 'all'}", name)

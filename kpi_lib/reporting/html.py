@@ -152,7 +152,8 @@ def write_text(path: Path, text: str) -> Path:
 def write_assets(site: Path) -> None:
     """Write the site's style sheet, fonts and script, once for all pages."""
     theme.write_assets(site / "assets")
-    shutil.copyfile(TEMPLATES / "site" / "age.js", site / "assets" / "age.js")
+    for script in ("age.js", "sort.js"):
+        shutil.copyfile(TEMPLATES / "site" / script, site / "assets" / script)
 
 
 def relative(href: str, page: str) -> str:

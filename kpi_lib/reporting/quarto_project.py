@@ -43,6 +43,7 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<script src="{ROOT}assets/age.js" defer></script>'
+        f'<script src="{ROOT}assets/sort.js" defer></script>'
     )
     return {
         "project": {"type": kind, "render": list(notebooks)},

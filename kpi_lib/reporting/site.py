@@ -14,11 +14,14 @@ from markupsafe import Markup
 
 from kpi_lib.reporting.context import NavItem, SiteContext, day
 from kpi_lib.reporting.html import relative, render_template, write_assets, write_text
+from kpi_lib.reporting.markup import text_html
 
 if TYPE_CHECKING:
     from kpi_lib.catalogue.models import Catalogue
+    from kpi_lib.reporting.board import Board
     from kpi_lib.reporting.data import ReportData
 
+_KEPT = re.compile(r'<div class="banner kept" role="status">.*?</div>\n')
 HOME = "index.html"
 ARCHIVE = "archive"
 _REFERENCE = re.compile(r'\b(href|src)="([^"]*)"')
@@ -41,7 +44,7 @@ class DomainHome:
     domain, title
         Its name in the definitions and for people.
     as_of
-        The day of its figures.
+        The day of its figures; None when it never had any.
     headline
         The sentence that answers "how is it going"; plain text.
     lede
@@ -60,7 +63,7 @@ class DomainHome:
 
     domain: str
     title: str
-    as_of: dt.date
+    as_of: dt.date | None
     headline: str = ""
     lede: str = ""
     cards: str = ""
@@ -109,6 +112,38 @@ def home_of(
         error=error,
         base=f"{catalogue.domain}/index.html",
     )
+
+
+def board_home(
+    board: Board, *, reports: Sequence[NavItem] = (), downloads: Sequence[NavItem] = (), error: str = ""
+) -> DomainHome:
+    """Return the part of the home page of a domain that has a scorecard and no daily KPIs."""
+    from kpi_lib.reporting import board_cards, board_words
+
+    return DomainHome(
+        domain=board.catalogue.domain,
+        title=board.catalogue.title,
+        as_of=board.as_of,
+        headline=board_words.headline(board),
+        lede=board_words.lede(board).html,
+        cards=board_cards.cards(board).html,
+        sections=(Section("Reports", tuple(reports)),) if reports else (),
+        downloads=tuple(downloads),
+        error=error,
+        base=f"{board.catalogue.domain}/index.html",
+    )
+
+
+def mark_kept(folder: Path, as_of: dt.date, error: str) -> None:
+    """Say on every page of a folder that it is the last good one, and why there is none of this night."""
+    reason = text_html(error.splitlines()[0])
+    note = (
+        f'<div class="banner kept" role="status">These are the last good figures, as of {day(as_of)}. '
+        f"This night’s data did not pass: {reason}</div>"
+    )
+    for page in sorted(folder.rglob("*.html")):
+        text = _KEPT.sub("", page.read_text(encoding="utf-8"))
+        write_text(page, text.replace("<main", f"{note}\n<main", 1))
 
 
 def _cards_alone(html: str) -> str:

@@ -16,21 +16,21 @@ from kpi_lib.catalogue import Catalogue, Settings, load_catalogue, load_settings
 from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, WINDOW_COLUMNS
 from kpi_lib.warehouse import queries
+from kpi_lib.warehouse.days import Day, read_day, read_range
 from kpi_lib.warehouse.duck import DuckDBWarehouse
 from kpi_lib.warehouse.history import History
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.scorecard import ScorecardQuestions, targets_file
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
     FACTS,
+    SCORECARD_STATE,
     SOURCE_LOAD,
     comparison_names,
     dashboard_column,
     physical_layers,
 )
 
-Day = dt.date | str | None
-
-_EVER = (dt.date(1, 1, 1), dt.date(9999, 12, 31))
 _ANY_KPI = (0, 2**62)
 
 
@@ -79,10 +79,11 @@ def connect(
             )
         catalogue = load_catalogue(settings.domain_folder(domain or settings.domains[0]))
         file = Path(path) if path else chosen.path
-    return Reader(DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True), catalogue, file)
+    warehouse = DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True)
+    return Reader(warehouse, catalogue, file, targets_file(settings))
 
 
-class Reader(History):
+class Reader(History, ScorecardQuestions):
     """The questions that reports, notebooks and the command line ask; read-only.
 
     Parameters
@@ -93,10 +94,15 @@ class Reader(History):
         The domain's definitions.
     path
         Where the warehouse lies.
+    targets
+        Where the targets lie; None for none.
     """
 
-    def __init__(self, warehouse: Warehouse, catalogue: Catalogue, path: Path) -> None:
+    def __init__(
+        self, warehouse: Warehouse, catalogue: Catalogue, path: Path, targets: Path | None = None
+    ) -> None:
         self._warehouse = warehouse
+        self._targets = targets
         self.catalogue = catalogue
         self.path = path
 
@@ -121,7 +127,7 @@ class Reader(History):
 
     def as_of(self) -> dt.date:
         """Return the newest as-of date that is published."""
-        return self._bounds[1]
+        return self._bounds[1] if self.catalogue.kpis else self.scorecard_as_of()
 
     def today(self, as_of: Day = None, entity: str | int = "ALL") -> pd.DataFrame:
         """Return the dashboard of a day: one row a KPI, each window's columns side by side.
@@ -153,7 +159,8 @@ class Reader(History):
         entity
             Code or id.
         """
-        first, last = _range(since, until)
+        self._require_kpis()
+        first, last = read_range(since, until)
         params = {
             "kpi_id": self.catalogue.kpi(kpi).id,
             "entity_id": self.catalogue.entity(entity).id,
@@ -207,7 +214,8 @@ class Reader(History):
         self, entity: str | int = "ALL", kpi: str | int | None = None, since: Day = None, until: Day = None
     ) -> pd.DataFrame:
         """Return the rows of ``fact_kpi_daily`` of an entity, by day and KPI."""
-        first, last = _range(since, until)
+        self._require_kpis()
+        first, last = read_range(since, until)
         ids = _ANY_KPI if kpi is None else (self.catalogue.kpi(kpi).id,) * 2
         params = {
             "entity_id": self.catalogue.entity(entity).id,
@@ -243,7 +251,8 @@ class Reader(History):
 
     @cached_property
     def _published(self) -> bool:
-        return all(self._warehouse.exists(table) for table in (DASHBOARD, FACTS, SOURCE_LOAD))
+        own = (DASHBOARD, FACTS) if self.catalogue.kpis else (SCORECARD_STATE,)
+        return all(self._warehouse.exists(table) for table in (*own, SOURCE_LOAD))
 
     def _require_published(self) -> None:
         if not self._published:
@@ -257,8 +266,9 @@ class Reader(History):
         )
 
     def _of_day(self, sql: str, as_of: Day, entity: str | int) -> pd.DataFrame:
+        self._require_kpis()
         entity_id = self.catalogue.entity(entity).id
-        day = _date(as_of, "as_of") or self.as_of()
+        day = read_day(as_of, "as_of") or self.as_of()
         frame = self.query(sql, {"as_of": day, "entity_id": entity_id})
         if frame.empty:
             self._require_day(day)
@@ -273,23 +283,3 @@ class Reader(History):
             where=f"domain '{self.catalogue.domain}'",
             remedy=f"Choose a date from {first} to {last}, or run `kpi backfill --from {day} --to {day}`.",
         )
-
-
-def _date(value: Day, what: str) -> dt.date | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"'{value}' is no date.", where=what, remedy="Write it as 2026-11-20.") from error
-
-
-def _range(since: Day, until: Day) -> tuple[dt.date, dt.date]:
-    first, last = _date(since, "since") or _EVER[0], _date(until, "until") or _EVER[1]
-    if first > last:
-        raise UsageError(f"since ({first}) comes after until ({last}).", where="since", remedy="Swap them.")
-    return first, last

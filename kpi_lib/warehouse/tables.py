@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kpi_lib.catalogue.dashboard_kpis import DASHBOARD_KPIS
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR
@@ -17,6 +18,10 @@ from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES
 SOURCE_LOAD = "raw.source_load"
 FACTS = "kpi.fact_kpi_daily"
 DASHBOARD = "kpi.agg_kpi_dashboard"
+SCORECARD = "kpi.dashboard_kpis"
+SCORECARD_HISTORY = "kpi.dashboard_kpis_history"
+SCORECARD_TREND = "kpi.dashboard_kpis_trend"
+SCORECARD_STATE = "kpi.dashboard_kpis_state"
 
 #: Named parameters that every SQL file may use.
 PARAMETERS: Mapping[str, str] = {
@@ -69,6 +74,15 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "numerator": "FLOAT64",
         "denominator": "FLOAT64",
     },
+    SCORECARD: DASHBOARD_KPIS,
+    SCORECARD_HISTORY: {"as_of_date": "DATE", **DASHBOARD_KPIS},
+    SCORECARD_TREND: {
+        "as_of_date": "DATE",
+        "metric_key": "STRING",
+        "person_name": "STRING",
+        "metric_value": "FLOAT64",
+    },
+    SCORECARD_STATE: {"as_of_date": "DATE", "fiscal_year": "INT64", "updated_at": "TIMESTAMP"},
     "kpi.schema_version": {"table_name": "STRING", "version": "INT64"},
     **LEDGER_TABLES,
 }

@@ -15,7 +15,7 @@ import pytest
 from kpi_lib.domains.marketplace.sample import Sample, make
 from kpi_lib.quality.reconciliations import read_reconciliations
 from kpi_lib.warehouse import load_sources, write_sources
-from tests.marketplace_bench import FOLDER, ZONE, Bench
+from tests.marketplace_bench import SUITES, ZONE, Bench
 
 #: Last day of the sample and as-of date: an ordinary day, ends of a year and of months, one in the past.
 CASES = (
@@ -249,7 +249,7 @@ def rules(built: Built) -> dict[str, int]:
     }
     return {
         rule.name: len(built.bench.warehouse.query(rule.sql, params))
-        for rule in read_reconciliations(FOLDER / "reconciliations")
+        for rule in read_reconciliations(SUITES / "reconciliations")
     }
 
 

@@ -11,7 +11,7 @@ from kpi_lib.quality.reconciliations import read_reconciliations
 from kpi_lib.warehouse.dialect import translate
 from kpi_lib.warehouse.tables import PARAMETERS as GATE_PARAMETERS
 from kpi_lib.warehouse.tables import physical_layers
-from tests.marketplace_bench import FOLDER, NOW, ZONE, marketplace_catalogue
+from tests.marketplace_bench import FOLDER, NOW, SUITES, ZONE, marketplace_catalogue
 from tests.zetasql_catalog import GoogleSql
 
 pytestmark = pytest.mark.googlesql
@@ -64,9 +64,9 @@ def test_every_file_is_used_and_translates(scorecard: Scorecard, catalogue: Cata
         translate(render_sql(file.read_text(), 2026, YEARS), physical_layers(catalogue))
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted((FOLDER / "reconciliations").glob("*.sql"))])
+@pytest.mark.parametrize("name", [path.stem for path in sorted((SUITES / "reconciliations").glob("*.sql"))])
 def test_each_reconciliation_is_googlesql(name: str, google: GoogleSql, catalogue: Catalogue) -> None:
-    rule = next(rule for rule in read_reconciliations(FOLDER / "reconciliations") if rule.name == name)
+    rule = next(rule for rule in read_reconciliations(SUITES / "reconciliations") if rule.name == name)
     assert google.columns(rule.sql, GATE_PARAMETERS)
     translate(rule.sql, physical_layers(catalogue))
 

@@ -1,0 +1,83 @@
+"""Status against a target by pace: how much of it should be there by now, and whether it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kpi_lib.catalogue.targets import Target
+
+Status = Literal["green", "amber", "red", "none"]
+Basis = Literal["whole", "seasonal", "linear"]
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A figure against its target.
+
+    ``expected`` is what should be there by now; ``basis`` says why: the ``whole`` target (ratios and stocks
+    are not phased), last year's season, or ``linear`` by days where last year cannot be used. ``share`` is
+    value ÷ expected, None where that says nothing.
+    """
+
+    target: Target
+    value: float | None
+    expected: float
+    basis: Basis
+    status: Status
+
+    @property
+    def share(self) -> float | None:
+        """How much of what is expected is there."""
+        return self.value / self.expected if self.value is not None and self.expected > 0 else None
+
+
+def pace(
+    target: Target,
+    value: float | None,
+    *,
+    phased: bool,
+    elapsed_days: int,
+    total_days: int,
+    prior_to_date: float | None = None,
+    prior_total: float | None = None,
+) -> Pace:
+    """Return how a figure stands against its target.
+
+    Parameters
+    ----------
+    target
+        The target.
+    value
+        The figure so far; None when there is none, or when it is incomplete.
+    phased
+        Whether it grows over the period; else the whole target is expected at any time.
+    elapsed_days, total_days
+        Of the period, both ends counted.
+    prior_to_date, prior_total
+        Of the same period a year earlier: up to the same date, and as a whole. None when unknown.
+    """
+    expected, basis = target.target, "whole"
+    if phased:
+        share = elapsed_days / total_days
+        basis = "linear"
+        # A season that does not lie between nothing and all of the year is none to go by.
+        if prior_to_date is not None and prior_total is not None and 0 <= prior_to_date <= prior_total > 0:
+            share, basis = prior_to_date / prior_total, "seasonal"
+        expected = target.target * share
+    return Pace(target, value, expected, basis, _status(target, value, expected))  # type: ignore[arg-type]
+
+
+def _status(target: Target, value: float | None, expected: float) -> Status:
+    """Bands lie around what is expected; for a target below zero, a tolerance is still one away from it."""
+    if value is None:
+        return "none"
+    slack = _ROUNDING * max(abs(expected), abs(value))
+    for status, share in (("green", target.green), ("amber", target.amber)):
+        room = (1 - share) * abs(expected)
+        reached = value >= expected - room if target.direction == "up" else value <= expected + room
+        near = abs(value - (expected - room if target.direction == "up" else expected + room)) <= slack
+        if reached or near:
+            return status  # type: ignore[return-value]
+    return "red"

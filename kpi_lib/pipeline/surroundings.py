@@ -1,0 +1,178 @@
+"""Everything of a site that no notebook makes: contexts, home, indexes, detail downloads, API, banners."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.operations.release import WAREHOUSE
+from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, Record
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.api import write_api
+from kpi_lib.reporting.board import Board, load_board
+from kpi_lib.reporting.context import GateSummary, NavItem, SiteContext
+from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.downloads import write_details
+from kpi_lib.reporting.site import (
+    DomainHome,
+    board_home,
+    home_of,
+    mark_kept,
+    write_home,
+    write_kpi_index,
+)
+from kpi_lib.warehouse import connect
+
+_PAYLOADS = (
+    "SELECT as_of_date, kpi_id, entity_id, payload FROM kpi.agg_kpi_dashboard WHERE as_of_date = @as_of"
+)
+
+
+def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
+    """Return what the home page says about the run: all domains that passed, and which did not."""
+    records = [record for _, record in request.domains]
+    return SiteContext(
+        title=workspace.settings.site.title,
+        run_id=run.run_id,
+        code_version=request.code_version,
+        renderer=renderer,
+        built_at=run.clock(),
+        timezone=workspace.settings.time_zone,
+        stale_after_hours=workspace.settings.site.stale_after_hours,
+        nav=_navigation(workspace, request),
+        banner=" ".join(
+            f"The figures of {kept.catalogue.title} are not of this night: the data did not pass its checks."
+            for kept in request.kept
+            if kept.error
+        ),
+        **_standing(records),
+    )
+
+
+def by_date(context: SiteContext, request: PageRequest) -> Iterator[tuple[SiteContext, set[str]]]:
+    """Return a context for each as-of date, with the domains whose pages say so: no page borrows a date."""
+    groups: dict[tuple[str, str], list[tuple[Catalogue, Record]]] = {}
+    for catalogue, record in request.domains:
+        groups.setdefault((record["as_of"], record["watermark"]), []).append((catalogue, record))
+    for members in groups.values():
+        own = _standing([record for _, record in members])
+        yield replace(context, banner="", **own), {catalogue.domain for catalogue, _ in members}
+
+
+def _standing(records: list[Record]) -> dict[str, Any]:
+    gates = [record["gate"] for record in records]
+    return {
+        "as_of": max(dt.date.fromisoformat(record["as_of"]) for record in records),
+        "watermark": min(dt.date.fromisoformat(record["watermark"]) for record in records),
+        "gate": GateSummary(
+            passed=sum(gate["passed"] for gate in gates),
+            total=sum(gate["total"] for gate in gates),
+            warnings=sum(gate["warnings"] for gate in gates),
+            failed_critical=sum(gate["failed_critical"] for gate in gates),
+        ),
+    }
+
+
+def _navigation(workspace: Workspace, request: PageRequest) -> tuple[NavItem, ...]:
+    """Return the links of every page; a domain that has no pages yet has none."""
+    shown = {catalogue.domain: catalogue for catalogue, _ in request.domains}
+    shown |= {kept.catalogue.domain: kept.catalogue for kept in request.kept if kept.published}
+    order = [name for name in workspace.settings.domains if name in shown]
+    items = []
+    for name in [*order, *(name for name in shown if name not in order)]:
+        for report in shown[name].reports:
+            if report.foreach == "person" or not (report.nav or report.foreach is None):
+                continue
+            if shown[name].has_scorecard and not report.nav:
+                continue
+            place = {"kpi": "kpi/index", "entity": "entity/index"}.get(report.foreach or "", report.name)
+            items.append(NavItem(report.nav or report.title, f"{name}/{place}.html"))
+    return (*items, NavItem("Archive", "archive/index.html"))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is read of a domain for the pages around its own."""
+
+    home: DomainHome
+    payloads: tuple[Catalogue, pd.DataFrame] | None = None
+    board: Board | None = None
+
+
+def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext) -> None:
+    """Write home, indexes, detail downloads and API; mark the pages that are not of this night."""
+    site = staged / "site"
+    shown: dict[str, _Shown] = {}
+    for catalogue, record in request.domains:
+        shown[catalogue.domain] = _read(workspace, catalogue, record, staged)
+        if any(report.foreach == "kpi" for report in catalogue.reports):
+            write_kpi_index(site, context, catalogue)
+    for kept in request.kept:
+        shown[kept.catalogue.domain] = _kept(workspace, kept, staged)
+        if kept.error and (site / kept.catalogue.domain).is_dir():
+            mark_kept(site / kept.catalogue.domain, dt.date.fromisoformat(kept.record["as_of"]), kept.error)
+    order = [name for name in workspace.settings.domains if name in shown]
+    parts = [shown[name] for name in [*order, *(name for name in shown if name not in order)]]
+    write_api(
+        site,
+        [part.payloads for part in parts if part.payloads is not None],
+        context,
+        [part.board for part in parts if part.board is not None],
+    )
+    write_home(site, context, [part.home for part in parts])
+
+
+def _kept(workspace: Workspace, kept: KeptDomain, staged: Path) -> _Shown:
+    if kept.published:
+        return _read(workspace, kept.catalogue, kept.record, staged, kept.error)
+    return _Shown(DomainHome(kept.catalogue.domain, kept.catalogue.title, None, error=kept.error))
+
+
+def _read(
+    workspace: Workspace, catalogue: Catalogue, record: Record, staged: Path, error: str = ""
+) -> _Shown:
+    profile = workspace.profile_name or workspace.settings.default_profile
+    as_of = dt.date.fromisoformat(record["as_of"])
+    site = staged / "site"
+    with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
+        board = load_board(reader, as_of) if catalogue.has_scorecard else None
+        details = write_details(site, board) if board is not None else ()
+        links = {"reports": _reports(catalogue), "downloads": [*_documents(site, catalogue, as_of), *details]}
+        if catalogue.kpis:
+            home = home_of(catalogue, load_report(reader, as_of), error=error, **links)
+            return _Shown(home, (catalogue, reader.query(_PAYLOADS, {"as_of": as_of})), _loose(board))
+        if board is None:
+            return _Shown(DomainHome(catalogue.domain, catalogue.title, as_of, error=error))
+        return _Shown(board_home(board, error=error, **links), None, _loose(board))
+
+
+def _loose(board: Board | None) -> Board | None:
+    """Return a board that does not hold on to a closed warehouse."""
+    return replace(board, reader=None) if board is not None else None
+
+
+def _reports(catalogue: Catalogue) -> list[NavItem]:
+    return [
+        NavItem(item.title, f"{catalogue.domain}/{item.name}.html")
+        for item in catalogue.reports
+        if item.foreach is None
+    ]
+
+
+def _documents(site: Path, catalogue: Catalogue, as_of: dt.date) -> list[NavItem]:
+    name = "scorecard" if not catalogue.kpis else "dashboard"
+    return [
+        *(
+            NavItem(f"{item.title} (PDF)", place)
+            for item in catalogue.reports
+            if (site / (place := f"downloads/{item.name}-{as_of}.pdf")).is_file()
+        ),
+        NavItem("Figures (JSON)", f"api/v1/{name}.json"),
+    ]

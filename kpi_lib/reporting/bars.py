@@ -1,0 +1,167 @@
+"""Bars in the house style: columns over months or categories, floating ones for bridges, and lying ones."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kpi_lib.catalogue.models import Kpi
+from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting.plotting import Data, Spec, filled, nice_ticks, template
+from kpi_lib.reporting.theme import tokens
+
+WIDE, NARROW = 1132, 358
+_LABEL_PX = 7.2
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar from ``start`` to ``end``; ``text`` stands at its end, ``mark`` is a tick across it."""
+
+    name: str
+    end: float
+    start: float = 0.0
+    colour: str = "acc"
+    text: str = ""
+    mark: float | None = None
+
+
+def columns_spec(
+    bars: Sequence[Bar], width: int, height: int, kpi: Kpi, currency: str, every: int = 1
+) -> Spec:
+    """Return standing bars; ``every`` labels only each so many of them, the last one always."""
+    low, high = _range(bars)
+    ticks = nice_ticks(low, high, 3 if width < 500 else 4)
+    names = fmt.axis(ticks, kpi, currency)
+    left = int(max(len(name) for name in names) * _LABEL_PX) + 12
+    order = [str(number) for number in range(len(bars))]
+    shown = {
+        str(number): bar.name for number, bar in enumerate(bars) if (len(bars) - 1 - number) % every == 0
+    }
+    data: Data = {
+        "bars": [
+            {"x": str(n), "y": bar.start, "z": bar.end, "c": tokens()[bar.colour]}
+            for n, bar in enumerate(bars)
+        ],
+        "above": [
+            {"x": str(n), "y": max(bar.start, bar.end), "text": bar.text, "c": tokens()["ink"]}
+            for n, bar in enumerate(bars)
+            if bar.text
+        ],
+        "names": [
+            {"x": number, "y": ticks[0], "text": text, "c": tokens()["mut"]} for number, text in shown.items()
+        ],
+        "ticks": [
+            {"y": tick, "text": name, "c": tokens()["hair" if tick else "ly"], "t": tokens()["mut"]}
+            for tick, name in zip(ticks, names, strict=True)
+        ],
+    }
+    spec = filled(_columns(), data, width, height, left=left, top=22)
+    for layer in spec["layer"]:
+        if "x" in layer["encoding"] and layer["encoding"]["x"].get("field") == "x":
+            layer["encoding"]["x"]["scale"]["domain"] = order
+        layer["encoding"]["y"]["scale"]["domain"] = [ticks[0], ticks[-1]]
+    return spec
+
+
+def rows_spec(bars: Sequence[Bar], width: int, kpi: Kpi, currency: str, row: int = 24) -> Spec:
+    """Return lying bars, the first one on top, each with its name before it."""
+    low, high = _range(bars)
+    marks = [bar.mark for bar in bars if bar.mark is not None]
+    high = max([high, *marks])
+    left = min(int(max(len(bar.name) for bar in bars) * _LABEL_PX) + 10, width // 2)
+    right = int(max(len(bar.text) for bar in bars) * _LABEL_PX) + 14
+    # Values to the left of zero have their text there, so that side needs the room as well.
+    room = (high - low) * right / max(width - left - right, 1) if low < 0 else 0.0
+    most = int((left - 6) / 6.4)
+    data: Data = {
+        "bars": [
+            {"x": bar.start, "z": bar.end, "y": str(n), "c": tokens()[bar.colour]}
+            for n, bar in enumerate(bars)
+        ],
+        "marks": [
+            {"x": bar.mark, "y": str(n), "c": tokens()["ink"]}
+            for n, bar in enumerate(bars)
+            if bar.mark is not None
+        ],
+        "right": [
+            {"x": max(bar.end, bar.start), "y": str(n), "text": bar.text, "c": tokens()["mut"]}
+            for n, bar in enumerate(bars)
+            if bar.end >= 0
+        ],
+        "left": [
+            {"x": min(bar.end, bar.start), "y": str(n), "text": bar.text, "c": tokens()["mut"]}
+            for n, bar in enumerate(bars)
+            if bar.end < 0
+        ],
+        "names": [
+            {"x": low - room, "y": str(n), "text": _short(bar.name, most), "c": tokens()["ink"]}
+            for n, bar in enumerate(bars)
+        ],
+        "zero": [{"x": 0.0, "c": tokens()["ly"]}],
+    }
+    spec = filled(_rows(), data, width, row * len(bars) + 34, left=left, right=right, top=6)
+    for layer in spec["layer"]:
+        layer["encoding"]["x"]["scale"]["domain"] = [low - room, high or 1.0]
+        if "y" in layer["encoding"]:
+            layer["encoding"]["y"]["scale"]["domain"] = [str(number) for number in range(len(bars))]
+    return spec
+
+
+def _range(bars: Sequence[Bar]) -> tuple[float, float]:
+    ends = [value for bar in bars for value in (bar.start, bar.end)]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    return (low, high) if high > low else (0.0, 1.0)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+@functools.cache
+def _columns() -> Spec:
+    import altair as alt
+
+    x = alt.X("x:O", scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=None)
+    colour = alt.Color("c:N", scale=None)
+    text = {"fontSize": 12, "baseline": "middle"}
+    return template(
+        alt.layer(
+            alt.Chart(alt.NamedData("ticks")).mark_rule(strokeWidth=1).encode(y=y, color=colour),
+            alt.Chart(alt.NamedData("ticks"))
+            .mark_text(align="right", dx=-8, **text)
+            .encode(x=alt.value(0), y=y, text="text:N", color=alt.Color("t:N", scale=None)),
+            alt.Chart(alt.NamedData("bars")).mark_bar().encode(x=x, y=y, y2="z:Q", color=colour),
+            alt.Chart(alt.NamedData("above"))
+            .mark_text(dy=-9, **text)
+            .encode(x=x, y=y, text="text:N", color=colour),
+            alt.Chart(alt.NamedData("names"))
+            .mark_text(dy=15, **text)
+            .encode(x=x, y=y, text="text:N", color=colour),
+        )
+    )
+
+
+@functools.cache
+def _rows() -> Spec:
+    import altair as alt
+
+    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=None)
+    y = alt.Y("y:O", scale=alt.Scale(paddingInner=0.35, paddingOuter=0.1), axis=None)
+    colour = alt.Color("c:N", scale=None)
+    text = {"fontSize": 12, "baseline": "middle"}
+    return template(
+        alt.layer(
+            alt.Chart(alt.NamedData("bars")).mark_bar().encode(x=x, x2="z:Q", y=y, color=colour),
+            alt.Chart(alt.NamedData("zero")).mark_rule(strokeWidth=1).encode(x=x, color=colour),
+            alt.Chart(alt.NamedData("marks")).mark_tick(thickness=2, size=20).encode(x=x, y=y, color=colour),
+            *(
+                alt.Chart(alt.NamedData(name))
+                .mark_text(align=align, dx=dx, **text)
+                .encode(x=x, y=y, text="text:N", color=colour)
+                for name, align, dx in (("right", "left", 6), ("left", "right", -6), ("names", "right", -8))
+            ),
+        )
+    )

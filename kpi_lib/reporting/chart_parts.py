@@ -1,0 +1,74 @@
+"""What the charts of the drill-downs share: units, and bars as sketches for screens and paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kpi_lib.catalogue.models import Format, Kpi
+from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting.bars import NARROW, WIDE, Bar, columns_spec, rows_spec
+from kpi_lib.reporting.plotting import Sketch
+
+UNKNOWN = "UNKNOWN"
+
+
+def unit(format: Format, decimals: int = 0) -> Kpi:
+    """Return a unit to format numbers by: money, counts, percents as fractions, days."""
+    return Kpi(
+        id=1, code="unit", name="unit", group="unit", kind="sum", format=format, decimals=decimals,
+        unit="fraction" if format == "percent" else None, direction="neutral", definition="A unit.",
+    )  # fmt: skip
+
+
+MONEY, COUNT, PERCENT = unit("currency", 2), unit("number"), unit("percent", 1)
+
+
+def columns_of(
+    bars: Sequence[Bar],
+    kpi: Kpi,
+    currency: str,
+    words: str,
+    caption: str = "",
+    every: int = 1,
+    phone: int = 3,
+) -> Sketch:
+    """Return standing bars; ``phone`` labels only each so many of them on a narrow screen."""
+    return Sketch(
+        columns_spec(bars, WIDE, 280, kpi, currency, every),
+        columns_spec(
+            [bar if len(bars) < 7 else _bare(bar) for bar in bars], NARROW, 230, kpi, currency, phone
+        ),
+        words,
+        caption,
+        columns_spec(bars, 660, 190, kpi, currency, every),
+    )
+
+
+def _bare(bar: Bar) -> Bar:
+    return Bar(bar.name, bar.end, bar.start, bar.colour)
+
+
+def rows_of(bars: Sequence[Bar], kpi: Kpi, currency: str, words: str, caption: str = "") -> Sketch:
+    """Return lying bars."""
+    return Sketch(
+        rows_spec(bars, WIDE, kpi, currency),
+        rows_spec(bars, NARROW, kpi, currency),
+        words,
+        caption,
+        rows_spec(bars, 660, kpi, currency, 20),
+    )
+
+
+def number_of(value: object) -> float:
+    """Return a cell of a frame as a number."""
+    return float(str(value))
+
+
+def money_of(value: float, currency: str) -> str:
+    """Return an amount for a label."""
+    return fmt.humanised(value, MONEY, currency)
+
+
+def step_of(value: float, currency: str) -> str:
+    """Return a change of an amount for a label."""
+    return fmt.signed(value, MONEY, currency)

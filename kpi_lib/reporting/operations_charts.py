@@ -1,0 +1,166 @@
+"""The charts of pipeline, contracts, fulfilment, organizers and inventory."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting.bars import Bar
+from kpi_lib.reporting.board import Board
+from kpi_lib.reporting.chart_parts import (
+    COUNT,
+    MONEY,
+    PERCENT,
+    columns_of,
+    money_of,
+    number_of,
+    rows_of,
+    unit,
+)
+from kpi_lib.reporting.plotting import Sketch
+
+_MOST_CONTRACTS = 20
+
+
+def pipeline_months(board: Board) -> Sketch:
+    """Return the weighted pipeline by the month in which the deals are to close."""
+    frame = board.detail("open_pipeline")
+    late = float(frame.loc[frame["is_late"].astype(bool), "weighted_amount"].sum())
+    ahead = frame[~frame["is_late"].astype(bool)].dropna(subset="closes_on")
+    sums = ahead.groupby(ahead["closes_on"].dt.to_period("M"))["weighted_amount"].sum()
+    bars = [Bar("late", late, colour="bad", text=money_of(late, board.currency))]
+    for month in pd.period_range(board.as_of, max([*sums.index, pd.Period(board.as_of, "M")]), freq="M"):
+        value = float(sums.get(month, 0.0))
+        bars.append(Bar(f"{month:%b %y}", value, text=money_of(value, board.currency)))
+    words = f"Weighted open pipeline by closing month; {bars[0].text} is late. "
+    words += ", ".join(f"{bar.name}: {bar.text}" for bar in bars[1:]) + "."
+    return columns_of(
+        bars, MONEY, board.currency, words, "Late deals have passed their own closing date.", phone=2
+    )
+
+
+def pipeline_stages(board: Board) -> Sketch:
+    """Return the weighted pipeline by stage."""
+    frame = board.detail("open_pipeline")
+    groups = frame.groupby("stage").agg(weighted=("weighted_amount", "sum"), deals=("deal_id", "count"))
+    bars = [
+        Bar(str(row["stage"]), number_of(row["weighted"]),
+            text=", ".join(
+                [money_of(number_of(row["weighted"]), board.currency), fmt.plural(row["deals"], "deal")]
+            ))
+        for row in groups.sort_values("weighted", ascending=False).reset_index().to_dict("records")
+    ] or [Bar("no deals", 0.0)]  # fmt: skip
+    words = "Weighted open pipeline by stage: " + "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
+    return rows_of(bars, MONEY, board.currency, words)
+
+
+def contracts(board: Board) -> Sketch:
+    """Return the running contracts: how much is spent, against how much of the time is over."""
+    frame = board.detail("Upfront_Contract_Spend_Query")
+    running = frame[frame["is_active"].astype(bool)].sort_values("spent_pct")
+    shown = running.head(_MOST_CONTRACTS)
+    colours = {"behind": "bad", "on track": "good", "overspent": "amber", "spent": "good"}
+    bars = [
+        Bar(f"{row['company_name']}, {row['program']}", number_of(row["spent_pct"]),
+            colour=colours.get(str(row["status"]), "ly"),
+            text=f"{fmt.percent(number_of(row['spent_pct']), 0)}, {row['status']}",
+            mark=None if pd.isna(row["elapsed_pct"]) else number_of(row["elapsed_pct"]))
+        for row in shown.dropna(subset="spent_pct").to_dict("records")
+    ] or [Bar("no running contract", 0.0)]  # fmt: skip
+    behind = int((running["status"] == "behind").sum())
+    words = f"{fmt.plural(len(running), 'running contract')}, {behind} behind the time that is over."
+    caption = "How much of each running contract is spent; the tick is how much of its time is over."
+    if len(running) > len(shown):
+        caption += f" The {len(shown)} with the least spent of {len(running)}."
+    return rows_of(bars, PERCENT, board.currency, words, caption)
+
+
+def fulfilment_days(board: Board) -> Sketch:
+    """Return how many contracts took how long, of those fulfilled this year."""
+    frame = board.detail("Days_to_Fulfill_Contract_Program")
+    days = frame.loc[frame["fulfilled_fiscal_year"] == board.fiscal_year, "days_between"].dropna()
+    if days.empty:
+        return columns_of(
+            [Bar("none", 0.0)], COUNT, board.currency, "No contract has been fulfilled this year."
+        )
+    width = 10 if days.max() <= 120 else 30
+    middle, low, high = (float(days.quantile(share)) for share in (0.5, 0.25, 0.75))
+    bars = []
+    for start in range(0, int(days.max()) + 1, width):
+        count = int(((days >= start) & (days < start + width)).sum())
+        inside = start <= middle < start + width
+        bars.append(Bar(f"{start}–{start + width - 1}", float(count), colour="acc" if inside else "ly",
+                        text=f"{count}" if count else ""))  # fmt: skip
+    words = (
+        f"Days from first to last accepted offer of the {fmt.plural(len(days), 'contract')} fulfilled in"
+        f" fiscal {board.fiscal_year}: median {middle:g}, half of them between {low:g} and {high:g},"
+        f" longest {int(days.max())}."
+    )
+    caption = (
+        f"{words} The mean, {days.mean():.1f}, follows the few that took long."
+        " The darker column holds the median."
+    )
+    return columns_of(bars, COUNT, board.currency, words, caption, phone=2)
+
+
+def nps_months(board: Board) -> Sketch:
+    """Return the net promoter score by month; a month without responses has no column."""
+    frame = board.detail("organizer_recap_NPS_score")
+    months = frame.groupby("month")[["month_nps", "month_responses"]].first().tail(13)
+    unit_ = unit("number", 0)
+    bars = []
+    for month, row in months.iterrows():
+        known = not pd.isna(row["month_nps"])
+        value = float(row["month_nps"]) if known else 0.0
+        text = fmt.fixed(value, 0) if known else "none"
+        bars.append(
+            Bar(f"{pd.Timestamp(str(month)):%b %y}", value, colour="acc" if value >= 0 else "bad", text=text)
+        )
+    bars = bars or [Bar("none", 0.0)]
+    quiet = [bar.name for bar in bars if bar.text == "none"]
+    words = "Net promoter score by month: " + ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
+    caption = f"No responses in {fmt.listed(quiet)}." if quiet else "Every month has responses."
+    least = int(months["month_responses"].min()) if len(months) else 0
+    return columns_of(
+        bars, unit_, board.currency, words, f"{caption} The fewest in a month: {least}.", phone=4
+    )
+
+
+def nps_groups(board: Board) -> Sketch:
+    """Return promoters, passives and detractors of the year."""
+    frame = board.detail("organizer_recap_NPS_score")
+    year = frame[frame["fiscal_year"] == board.fiscal_year]
+    total = int(year["response_id"].count())
+    bars = []
+    for name, column, colour in (
+        ("Promoters (9, 10)", "promoter", "good"),
+        ("Passives (7, 8)", "passive", "ly"),
+        ("Detractors (0 to 6)", "detractor", "bad"),
+    ):
+        count = int(year[column].sum())
+        share = f", {fmt.percent(count / total, 0)}" if total else ""
+        bars.append(Bar(name, float(count), colour=colour, text=f"{count:,}{share}"))
+    words = f"{fmt.plural(total, 'response')} in fiscal {board.fiscal_year}: "
+    words += ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
+    return rows_of(bars, COUNT, board.currency, words)
+
+
+def inventory_months(board: Board) -> Sketch:
+    """Return listings that went live, by month of this and the last fiscal year."""
+    frame = board.detail("new_inventory")
+    counts = frame.groupby(frame["listed_on"].dt.to_period("M")).size()
+    first = pd.Period(dt.date(board.year_start.year - 1, board.year_start.month, 1), "M")
+    bars = [
+        Bar(f"{month:%b}" if month.start_time.date() >= board.year_start else f"{month:%b %y}",
+            float(counts.get(month, 0)),
+            colour="acc" if month.start_time.date() >= board.year_start else "lly",
+            text=str(int(counts.get(month, 0))))
+        for month in pd.period_range(first, pd.Period(board.as_of, "M"), freq="M")
+    ]  # fmt: skip
+    so_far = int((frame["fiscal_year"] == board.fiscal_year).sum())
+    words = f"Listings that went live by month; {so_far:,} in fiscal {board.fiscal_year} so far."
+    return columns_of(
+        bars, COUNT, board.currency, words, f"The paler columns are fiscal {board.fiscal_year - 1}.", phone=4
+    )
