@@ -17,6 +17,7 @@ from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.drawing import set_converter, to_svg
 from kpi_lib.reporting.heat import heat
 from kpi_lib.reporting.plotting import Frame, Label, Line, Point, Sketch, lines_spec, nice_ticks, spread
+from kpi_lib.reporting.reasons import why_no_value
 
 __all__ = ["KINDS", "pace", "set_converter", "sketch", "to_svg"]
 
@@ -52,7 +53,8 @@ def sketch(data: ReportData, kind: str, kpi: Kpi) -> Sketch:
 def pace(data: ReportData, kpi: Kpi) -> float | None:
     """Return where the month would close if the rest of it changed on last year as the days so far did.
 
-    None when that cannot be said: too early, a closed month, something missing, months that differ wildly.
+    None when that cannot be said: too early, a closed month, nothing of last year's month left, something
+    missing, months that differ wildly.
     """
     if kpi.kind != "sum" or data.as_of.day < PACE_FROM_DAY:
         return None
@@ -60,7 +62,12 @@ def pace(data: ReportData, kpi: Kpi) -> float | None:
     _, end = _month(data.as_of)
     before_start, before_end = _month(_year_before(data.as_of))
     whole = series.running(kpi, series.spine(data.days(kpi.code), before_start, before_end))
-    if data.as_of == end or not figure.whole or figure.value is None or not figure.prior:
+    if (
+        data.as_of.day >= min(end.day, before_end.day)
+        or not figure.whole
+        or figure.value is None
+        or not figure.prior
+    ):
         return None
     ratio = figure.value / figure.prior
     closed = whole.iloc[-1]
@@ -117,8 +124,10 @@ def _month_words(data: ReportData, kpi: Kpi, closes: float | None) -> str:
     if figure.value is not None and figure.end:
         now = fmt.amount(figure.value, kpi, data.currency)
         then = f", {fmt.amount(figure.prior, kpi, data.currency)} in {before_end.year}"
-        then = then if figure.whole else ""
+        then = then if figure.whole else f" ({why_no_value(figure)})" if figure.reason else ""
         parts.append(f"To {fmt.day(figure.end, year=False)}: {now}{then}.")
+    else:
+        parts.append(f"No value: {why_no_value(figure)}.")
     whole = series.running(kpi, series.spine(data.days(kpi.code), before_start, before_end)).iloc[-1]
     if not pd.isna(whole) and not month_closed(data.as_of):
         parts.append(f"{before_end:%B %Y} closed at {fmt.amount(float(whole), kpi, data.currency)}.")
@@ -175,13 +184,20 @@ def _trend_words(data: ReportData, kpi: Kpi, table: pd.DataFrame) -> str:
     known = whole.dropna()
     first, last = table.index[0], table.index[-1]
     words = [f"{kpi.name} by month, {first:%B %Y} to {last:%B %Y}, a line for each twelve months."]
-    if len(known):
-        high, low = pd.Timestamp(str(known.idxmax())), pd.Timestamp(str(known.idxmin()))
-        words.append(
-            f"Highest whole month {high:%B %Y} with {fmt.amount(float(known[high]), kpi, data.currency)},"
-            f" lowest {low:%B %Y} with {fmt.amount(float(known[low]), kpi, data.currency)}."
-        )
-    return " ".join(words)
+    return " ".join([*words, *_extremes(data, kpi, known)])
+
+
+def _extremes(data: ReportData, kpi: Kpi, known: pd.Series) -> list[str]:
+    """Say the highest and the lowest whole month; of a single one, or of equal ones, no superlative."""
+    if known.empty:
+        return []
+    high, low = pd.Timestamp(str(known.idxmax())), pd.Timestamp(str(known.idxmin()))
+    top, bottom = (fmt.amount(float(known[month]), kpi, data.currency) for month in (high, low))
+    if len(known) == 1:
+        return [f"The only whole month is {high:%B %Y} with {top}."]
+    if high == low:
+        return [f"Each of the {len(known)} whole months has {top}."]
+    return [f"Highest whole month {high:%B %Y} with {top}, lowest {low:%B %Y} with {bottom}."]
 
 
 def _trend_caption(data: ReportData, kpi: Kpi, table: pd.DataFrame) -> str:

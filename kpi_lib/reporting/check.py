@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -75,7 +75,7 @@ def check_site(folder: Path) -> list[str]:
     """Return what is wrong with a built site, one sentence each; an empty list when nothing is.
 
     Every link and asset must resolve inside the site, nothing may be loaded from another host, each
-    page has one main heading, a title of its own, a language and a Content-Security-Policy, weighs
+    page has one main heading, a title, a language and a Content-Security-Policy, weighs
     under 400 kB, and shows no ``NaN`` or ``None``. Archived pages may link to pages that are gone.
 
     Parameters
@@ -92,14 +92,30 @@ def check_site(folder: Path) -> list[str]:
         name = file.relative_to(folder).as_posix()
         problems += [f"{name}: {problem}" for problem in _page_problems(file, page)]
         problems += [f"{name}: {problem}" for problem in _reference_problems(file, page, folder, pages)]
-    for title, count in Counter(page.title.strip() for page in pages.values()).items():
-        if count > 1:
-            problems.append(f"{count} pages have the title '{title}'.")
     for file in sorted(folder.rglob("*.css")):
         for reference in _CSS_URL.findall(file.read_text(encoding="utf-8")):
             problem = _target_problem(reference, file, folder)
             problems += [f"{file.relative_to(folder).as_posix()}: {problem}"] if problem else []
     return problems
+
+
+def same_titles(folder: Path) -> list[str]:
+    """Return which pages of a folder share a title, one sentence a title: untidy, but no reason to stop.
+
+    Parameters
+    ----------
+    folder
+        The site's root.
+    """
+    named: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for file in sorted(folder.rglob("*.html")):
+        name = file.relative_to(folder).as_posix()
+        named[name.partition("/")[0] if "/" in name else "", _read(file).title.strip()].append(name)
+    return [
+        f"{', '.join(names)}: all have the title '{title}'."
+        for (_, title), names in named.items()
+        if names[1:]
+    ]
 
 
 def _read(file: Path) -> _Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -20,12 +21,13 @@ class NavItem:
 
 @dataclass(frozen=True)
 class GateSummary:
-    """How many checks of the gate there were and how they ended."""
+    """How many checks of the gate there were and how they ended; ``notes`` explain its warnings, one each."""
 
     passed: int = 0
     total: int = 0
     warnings: int = 0
     failed_critical: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -46,6 +48,26 @@ class GateSummary:
 
 
 @dataclass(frozen=True)
+class LateSource:
+    """How far an optional source reaches; None when it has not been loaded at all."""
+
+    name: str
+    through: dt.date | None
+
+    @property
+    def words(self) -> str:
+        """Its name with its last day: ``stg_club_membership (through 18 Nov 2026)``."""
+        return f"{self.name} ({f'through {day(self.through)}' if self.through else 'not loaded'})"
+
+    @property
+    def note(self) -> str:
+        """The same as a sentence."""
+        if self.through is None:
+            return f"{self.name} has not been loaded."
+        return f"{self.name} is complete through {day(self.through)} only."
+
+
+@dataclass(frozen=True)
 class SiteContext:
     """The run behind a page.
 
@@ -54,7 +76,7 @@ class SiteContext:
     title
         The site's title, the first thing in every header.
     as_of, watermark
-        The day the figures are for, and the last day for which every source is complete.
+        The day the figures are for, and the last day for which every required source is complete.
     run_id, code_version
         Which run, with which code.
     gate
@@ -71,6 +93,10 @@ class SiteContext:
         The navigation of every page.
     banner
         A sentence above every page; empty for none.
+    late
+        Optional sources that may end before the as-of day; those that reach it are not mentioned.
+    domains
+        Each domain's folder and title; they tell apart what several domains call the same.
     """
 
     title: str
@@ -86,6 +112,8 @@ class SiteContext:
     nav: tuple[NavItem, ...] = ()
     banner: str = ""
     language: str = "en"
+    late: tuple[LateSource, ...] = ()
+    domains: tuple[tuple[str, str], ...] = ()
 
     @property
     def built(self) -> str:
@@ -95,27 +123,82 @@ class SiteContext:
 
     @property
     def complete(self) -> bool:
-        """Whether every source reaches the as-of day."""
+        """Whether every required source reaches the as-of day."""
         return self.watermark is not None and self.watermark >= self.as_of
+
+    @property
+    def behind(self) -> tuple[LateSource, ...]:
+        """The optional sources that end before the as-of day."""
+        return tuple(item for item in self.late if item.through is None or item.through < self.as_of)
 
     @property
     def sources(self) -> str:
         """How far the sources reach, in words."""
         if self.watermark is None:
             return "sources' state unknown"
-        if self.complete:
-            return "sources complete"
-        return f"sources complete only through {day(self.watermark)}"
+        words = (
+            "sources complete" if self.complete else f"sources complete only through {day(self.watermark)}"
+        )
+        return words + self._but
+
+    @property
+    def reach(self) -> str:
+        """The same with its day, for the foot."""
+        if self.watermark is None:
+            return "Sources: state unknown"
+        return f"Sources complete through {day(self.watermark)}{self._but}"
+
+    @property
+    def _but(self) -> str:
+        return f" but {', '.join(item.words for item in self.behind)}" if self.behind else ""
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """What the checks noticed, one sentence each: optional sources that end early, the gate's notes."""
+        return (*(item.note for item in self.behind), *self.gate.notes)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the required sources are complete and nothing critical failed."""
+        return self.complete and self.gate.ok and self.gate.total > 0
 
     @property
     def healthy(self) -> bool:
         """Whether a reader may trust the page without reading on."""
-        return self.complete and self.gate.ok and self.gate.total > 0
+        return self.trusted and not self.gate.warnings and not self.noticed
+
+    @property
+    def mark(self) -> str:
+        """The sign before the status: all is well, something to read first, or not to be trusted as it is."""
+        if self.healthy:
+            return "✓"
+        return "Note:" if self.trusted else "⚠"
 
     @property
     def status(self) -> str:
         """Sources and checks in one line."""
         return f"{self.sources} · {self.gate.words}"
+
+    def domain_label(self, page: str) -> str:
+        """Return what tells a page's domain from the others and the site; empty where nothing has to."""
+        folder = page.partition("/")[0]
+        titles = dict(self.domains)
+        title = titles.get(folder, "")
+        if title and list(titles.values()).count(title) > 1:
+            return f"{title} ({folder})"
+        return "" if title == self.title else title
+
+    def distinct(self, items: tuple[NavItem, ...]) -> tuple[NavItem, ...]:
+        """Return links whose labels can be told apart: a label that several domains use says whose it is."""
+        used = Counter(item.label for item in items)
+        titles = dict(self.domains)
+
+        def named(item: NavItem) -> NavItem:
+            folder = item.href.partition("/")[0]
+            domain = self.domain_label(item.href) or titles.get(folder) or folder
+            return item if used[item.label] == 1 else NavItem(f"{item.label}, {domain}", item.href)
+
+        return tuple(named(item) for item in items)
 
     @property
     def as_of_words(self) -> str:

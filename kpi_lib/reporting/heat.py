@@ -55,11 +55,19 @@ def _cells(data: ReportData, kpi: Kpi) -> pd.DataFrame:
 
 
 def _bounds(values: pd.Series) -> np.ndarray:
-    """Return the upper bounds of all shades but the darkest: a fifth of the differing days each."""
+    """Return the upper bounds of all shades but the darkest: a fifth of the days each.
+
+    A lowest value that takes up a fifth or more (days without an event) has the palest shade to itself.
+    """
     known = values.dropna()
     if known.nunique() < 2:
         return np.array([])
-    return np.unique(np.quantile(known, np.arange(1, SHADES) / SHADES))
+    low = known.min()
+    bounds = np.quantile(known, np.arange(1, SHADES) / SHADES)
+    if bounds[0] == low:
+        rest = known[known > low]
+        bounds = np.append(low, np.quantile(rest, np.arange(1, SHADES - 1) / (SHADES - 1)))
+    return np.unique(bounds[bounds < known.max()])
 
 
 def _spec(rows: pd.DataFrame, weeks: int, width: int) -> Spec:
@@ -128,7 +136,10 @@ def _words(data: ReportData, kpi: Kpi, rows: pd.DataFrame) -> str:
 
 def _caption(data: ReportData, kpi: Kpi, bounds: np.ndarray, rows: pd.DataFrame) -> str:
     words = ["One square a day; the stronger the colour, the more."]
-    if len(bounds):
+    if len(bounds) == 1:
+        tail = "" if bounds[0] == rows["value"].min() else " or less"
+        words.append(f"The pale squares are {fmt.amount(float(bounds[0]), kpi, data.currency)}{tail}.")
+    elif len(bounds):
         steps = [fmt.amount(float(bound), kpi, data.currency) for bound in bounds]
         words.append(f"The shades change at {fmt.listed(steps, most=4)}.")
     gaps = int(rows["missing"].sum())

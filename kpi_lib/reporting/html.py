@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import posixpath
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,8 +15,8 @@ from markupsafe import Markup
 
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting import theme
-from kpi_lib.reporting.context import NavItem, SiteContext, day
-from kpi_lib.reporting.runner import NotebookResult, is_token
+from kpi_lib.reporting.context import NavItem, SiteContext
+from kpi_lib.reporting.runner import NotebookJob, NotebookResult, is_token
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 #: Nothing from another host, nothing inline: neither scripts nor styles.
@@ -131,8 +132,9 @@ def write_pages(results: Sequence[NotebookResult], site: Path, context: SiteCont
     """
     write_assets(site)
     pages = []
+    titles = job_titles([result.job for result in results])
     for result in results:
-        job, title = result.job, result.job.title or result.job.report
+        job, title = result.job, titles[result.job.page]
         if result.ok and result.path is not None:
             text = page_html(notebook_body(result.path), title=title, page=job.page, context=context)
         else:
@@ -140,6 +142,16 @@ def write_pages(results: Sequence[NotebookResult], site: Path, context: SiteCont
             text = failed_html(title, job.page, context, reason)
         pages.append(write_text(site / job.page, text))
     return pages
+
+
+def job_titles(jobs: Sequence[NotebookJob]) -> dict[str, str]:
+    """Return each page's title; pages of one domain that share theirs add their own name to it."""
+    named = [(job.page, job.title or job.report) for job in jobs]
+    used = Counter((page.partition("/")[0], title) for page, title in named)
+    return {
+        page: title if used[page.partition("/")[0], title] == 1 else f"{title} ({PurePosixPath(page).stem})"
+        for page, title in named
+    }
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -172,17 +184,28 @@ def _render(
 ) -> str:
     template = _environment().get_template(name)
     text: str = template.render(
-        title=f"{title} · {context.title} · {context.as_of_words}" if title != context.title else title,
+        title=page_title(title, page, context),
         context=context,
         policy=Markup(POLICY),  # noqa: S704
         root=root_of(page),
-        watermark=day(context.watermark) if context.watermark else "",
-        nav=[_Link(item.label, relative(item.href, page), _current(item.href, page)) for item in context.nav],
+        nav=[
+            _Link(item.label, relative(item.href, page), _current(item.href, page))
+            for item in context.distinct(context.nav)
+        ],
         downloads=[_Link(item.label, relative(item.href, page)) for item in downloads],
         link=functools.partial(relative, page=page),
         **values,
     )
     return text
+
+
+def page_title(title: str, page: str, context: SiteContext) -> str:
+    """Return the whole title of a page: its own, its domain's where that says more, the site's, the day."""
+    if title == context.title:
+        return title
+    domain = context.domain_label(page)
+    parts = [title, domain if domain not in title else "", context.title, context.as_of_words]
+    return " · ".join(part for part in parts if part)
 
 
 def _current(href: str, page: str) -> str:

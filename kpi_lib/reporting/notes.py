@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kpi_lib.catalogue.models import Kpi
-from kpi_lib.reporting import charts
+from kpi_lib.reporting import charts, series
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.markup import Prose, strong
-from kpi_lib.reporting.reasons import changed, dates, why_no_change
+from kpi_lib.reporting.reasons import changed, dates, prior_days, why_no_change
 from kpi_lib.reporting.tables import SEED_WINDOWS, UNASSIGNED, window_label
 from kpi_lib.reporting.words import month_complete
 
@@ -52,7 +52,10 @@ def _open_period(data: ReportData) -> Prose:
         return Prose.of(
             strong(f"{month} is complete"), f": it is compared with the whole of {month} {day.year - 1}."
         )
-    days = calendar.monthrange(day.year, day.month)[1]
+    days, before = (calendar.monthrange(year, day.month)[1] for year in (day.year, day.year - 1))
+    if day.day >= before:
+        whole = f"the whole of {month} {day.year - 1}, which had {before}"
+        return Prose.of(strong(f"{month} is open"), f": {day.day} of {days} days, compared with {whole}.")
     return Prose.of(
         strong(f"{month} is open"),
         f": {day.day} of {days} days. Nothing here compares it with a full month.",
@@ -74,14 +77,15 @@ def _late_sources(data: ReportData) -> list[Prose]:
 
 def _incomplete(figures: Sequence[Figure], prior: bool) -> list[Prose]:
     """Group what is missing, so that one gap in the data is one note and not one a KPI."""
-    gaps: dict[tuple[str, str, int], list[Kpi]] = defaultdict(list)
+    gaps: dict[tuple[str, str, int, bool], list[Kpi]] = defaultdict(list)
     for figure in figures:
         reason = figure.prior_reason if prior else figure.reason
         days = figure.prior_missing_days if prior else figure.missing_days
         if reason in ("partial", "not_loaded"):
-            gaps[reason, figure.window.name, days].append(figure.kpi)
+            stock = reason == "partial" and figure.kpi.kind == "last"
+            gaps[reason, figure.window.name, days, stock].append(figure.kpi)
     windows: dict[tuple[str, int, tuple[str, ...]], list[Figure]] = defaultdict(list)
-    for (reason, window, days), kpis in gaps.items():
+    for (reason, window, days, _), kpis in gaps.items():
         sample = next(figure for figure in figures if figure.window.name == window and figure.kpi == kpis[0])
         windows[reason, days, tuple(kpi.title for kpi in kpis)].append(sample)
     return [_gap(key[0], key[1], list(key[2]), samples, prior) for key, samples in windows.items()]
@@ -104,22 +108,36 @@ def _gap(reason: str, days: int, titles: list[str], samples: list[Figure], prior
 
 
 def _no_history(data: ReportData, figures: Sequence[Figure]) -> list[Prose]:
-    windows: dict[str, list[str]] = defaultdict(list)
+    windows: dict[tuple[str, str], list[str]] = defaultdict(list)
     for figure in figures:
         if figure.prior_reason == "no_history":
-            windows[window_label(figure.window).lower()].append(figure.kpi.title)
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for window, titles in windows.items():
-        groups[tuple(titles)].append(window)
-    begins = pd.to_datetime(data.loads["loaded_from"]).max() if len(data.loads) else None
-    since = f": the data begins on {fmt.day(begins.date())}" if begins is not None else ""
+            windows[window_label(figure.window).lower(), _begins(data, figure)].append(figure.kpi.title)
+    groups: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+    for (window, begins), titles in windows.items():
+        groups[tuple(titles), begins].append(window)
     return [
         Prose.of(
             strong(f"No comparison for {fmt.listed(names, most=4)}"),
-            f" of {_which(data, titles)}{since}.",
+            f" of {_which(data, titles)}{begins}.",
         )
-        for titles, names in groups.items()
+        for (titles, begins), names in groups.items()
     ]
+
+
+def _begins(data: ReportData, figure: Figure) -> str:
+    """Say since when there is something to compare with: by definition, or because the data begins then."""
+    days, kpi, entity = data.days(figure.kpi.code), figure.kpi, data.entity
+    known = days.index[~series.missing(kpi, days)]
+    loaded = pd.to_datetime(data.loads["loaded_from"]).max() if len(data.loads) else None
+    first = known[0].date() if len(known) else None if loaded is None else loaded.date()
+    starts = [(kpi.since, "it is counted since"), (entity.opened, f"{entity.name} opened on")]
+    active = max(((day, words) for day, words in starts if day), default=None)
+    if active and (first is None or first <= active[0]):
+        return f": {active[1]} {fmt.day(active[0])}"
+    before = figure.prior_end if kpi.kind == "last" else figure.prior_start
+    if first is None or (before is not None and first <= before):
+        return ""
+    return f": the data begins on {fmt.day(first)}"
 
 
 def _which(data: ReportData, titles: Sequence[str]) -> str:
@@ -129,11 +147,13 @@ def _which(data: ReportData, titles: Sequence[str]) -> str:
 def _no_base(data: ReportData, figures: Sequence[Figure]) -> list[Prose]:
     zero = [figure for figure in figures if figure.delta_reason == "zero_base" and figure.delta]
     below = [figure for figure in figures if figure.delta_reason == "negative_base"]
-    found = []
-    if zero:
-        year = zero[0].prior_end.year if zero[0].prior_end else "the year before"
-        names = fmt.listed([figure.kpi.title for figure in zero])
-        found.append(Prose.of(strong(names), f": no percentage month to date, because {year} was zero."))
+    spans: dict[str, list[str]] = defaultdict(list)
+    for figure in zero:
+        spans[prior_days(figure)].append(figure.kpi.title)
+    found = [
+        Prose.of(strong(fmt.listed(names)), f": no percentage month to date, because {span} was zero.")
+        for span, names in spans.items()
+    ]
     found += [
         Prose.of(strong(figure.kpi.title), f": no percentage, {why_no_change(figure, data.currency)}.")
         for figure in below

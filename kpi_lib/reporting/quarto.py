@@ -18,7 +18,7 @@ from kpi_lib.catalogue.settings import find_root
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting import theme
 from kpi_lib.reporting.context import SiteContext
-from kpi_lib.reporting.html import failed_html, write_assets, write_text
+from kpi_lib.reporting.html import failed_html, job_titles, page_title, write_assets, write_text
 from kpi_lib.reporting.quarto_project import joined, offline_page, run_profile
 from kpi_lib.reporting.runner import NotebookResult
 
@@ -122,13 +122,14 @@ class QuartoRenderer:
     ) -> list[Path]:
         """Write each result's page, and the assets, below the site's root folder."""
         write_assets(out_dir)
+        titles = job_titles([result.job for result in results])
         good = [result for result in results if result.ok and result.path is not None]
         if good:
             with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
                 pages = [str(Path(result.job.page).with_suffix(".ipynb")) for result in good]
                 folder = self._stage(Path(name), run_profile(pages, context))
                 for result in good:
-                    self._put_notebook(folder, result, context)
+                    self._put_notebook(folder, result, titles[result.job.page], context)
                 made = folder / "_site"
                 run(render_command(self._quarto, folder, "html", "_site", profile="run"), folder)
                 for result in good:
@@ -138,8 +139,8 @@ class QuartoRenderer:
         for result in results:
             if result not in good:
                 reason = result.error.what if result.error else "The notebook did not end well."
-                title = result.job.title or result.job.report
-                write_text(out_dir / result.job.page, failed_html(title, result.job.page, context, reason))
+                page = result.job.page
+                write_text(out_dir / page, failed_html(titles[page], page, context, reason))
         return [out_dir / result.job.page for result in results]
 
     def render_pdf(
@@ -190,9 +191,8 @@ class QuartoRenderer:
         (folder / "_quarto-run.yml").write_text(json.dumps(profile), encoding="utf-8")
         return folder
 
-    def _put_notebook(self, folder: Path, result: NotebookResult, context: SiteContext) -> None:
-        title = result.job.title or result.job.report
-        front = {"pagetitle": f"{title} · {context.title} · {context.as_of_words}"}
+    def _put_notebook(self, folder: Path, result: NotebookResult, title: str, context: SiteContext) -> None:
+        front = {"pagetitle": page_title(title, result.job.page, context)}
         target = (folder / result.job.page).with_suffix(".ipynb")
         _write_notebook(target, joined([_path(result)], front))
 

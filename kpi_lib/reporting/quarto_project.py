@@ -51,7 +51,10 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
         "website": {
             "title": context.title,
             "navbar": {
-                "left": [{"text": item.label, "href": f"{ROOT}{item.href}"} for item in context.nav],
+                "left": [
+                    {"text": item.label, "href": f"{ROOT}{item.href}"}
+                    for item in context.distinct(context.nav)
+                ],
                 "search": True,
             },
         },

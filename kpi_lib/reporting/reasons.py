@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.data import Figure
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 def why_no_value(figure: Figure) -> str:
@@ -34,10 +37,24 @@ def why_no_change(figure: Figure, currency: str = "USD") -> str:
         return why_no_value(figure)
     if figure.prior_reason:
         return why_no_prior(figure)
-    year = figure.prior_end.year if figure.prior_end else "the prior year"
-    base = {"zero_base": f"it was zero in {year}", "negative_base": f"it was below zero in {year}"}
+    when = _on_prior(figure)
+    if figure.delta_reason == "zero_base" and figure.value == 0:
+        return f"both were zero, now and {when}"
+    base = {"zero_base": f"it was zero {when}", "negative_base": f"it was below zero {when}"}
     words = base.get(figure.delta_reason, figure.delta_reason.replace("_", " "))
     return f"{words}; the difference is {fmt.signed(figure.delta, figure.kpi, currency)}"
+
+
+def prior_days(figure: Figure) -> str:
+    """Return the days a figure is compared with: a span, or of a stock its last day."""
+    if figure.prior_start is None or figure.prior_end is None:
+        return "the prior year"
+    return fmt.span(figure.prior_end if figure.kpi.kind == "last" else figure.prior_start, figure.prior_end)
+
+
+def _on_prior(figure: Figure) -> str:
+    one_day = figure.kpi.kind == "last" or figure.prior_start == figure.prior_end
+    return f"{'on' if one_day and figure.prior_end else 'over'} {prior_days(figure)}"
 
 
 def _reason(code: str | None, days: int, start: dt.date | None, end: dt.date | None, kpi: Kpi) -> str:
@@ -87,8 +104,8 @@ def dates(figure: Figure) -> str:
 
 def in_sentence(title: str) -> str:
     """Return a title as it stands within a sentence: ``wine club orders``, ``eCommerce``."""
-    return " ".join(
-        word.lower() if word[:1].isupper() and word[1:].islower() else word for word in title.split()
+    return _WORD.sub(
+        lambda word: word[0].lower() if word[0][0].isupper() and word[0][1:].islower() else word[0], title
     )
 
 

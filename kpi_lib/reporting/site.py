@@ -6,12 +6,13 @@ import datetime as dt
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from kpi_lib.reporting.archive import ARCHIVE, SHOWN, archived
 from kpi_lib.reporting.context import NavItem, SiteContext, day
 from kpi_lib.reporting.html import relative, render_template, write_assets, write_text
 from kpi_lib.reporting.markup import text_html
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _KEPT = re.compile(r'<div class="banner kept" role="status">.*?</div>\n')
 HOME = "index.html"
-ARCHIVE = "archive"
+_CHECKS = re.compile(r'<a class="checks" [^>]*>(.*?)</a>')
 _REFERENCE = re.compile(r'\b(href|src)="([^"]*)"')
 
 
@@ -182,13 +183,23 @@ def write_home(site: Path, context: SiteContext, domains: Sequence[DomainHome]) 
     """
     write_assets(site)
     shown = [
-        (domain, Markup(domain.lede), Markup(rebase(domain.cards, domain.base, HOME)))  # noqa: S704
+        (_named(domain, context), Markup(domain.lede), Markup(rebase(domain.cards, domain.base, HOME)))  # noqa: S704
         for domain in domains
     ]
     text = render_template(
-        "home.html.j2", HOME, context.title, context, domains=shown, archive=_archived(site)[:7], day=day
+        "home.html.j2",
+        HOME,
+        context.title,
+        context,
+        domains=shown,
+        archive=archived(site, context)[:SHOWN],
+        day=day,
     )
     return write_text(site / HOME, text)
+
+
+def _named(domain: DomainHome, context: SiteContext) -> DomainHome:
+    return replace(domain, title=context.domain_label(domain.domain) or domain.title)
 
 
 def write_kpi_index(site: Path, context: SiteContext, catalogue: Catalogue) -> Path:
@@ -228,11 +239,14 @@ def write_archive(
         text = text.replace(" data-stale-after-hours=", " data-archived-stale-after-hours=", 1)
         text = text.replace("<title>", "<title>Archive: ", 1).replace(' aria-current="page"', "")
         newest = f'<a href="{relative(page, place)}">See the newest.</a>'
-        note = f'<div class="banner" role="status">Archived page for {day(kept_for)}. {newest}</div>'
+        # The checks that a count leads to are those of the newest night, not of this page's.
+        text = _CHECKS.sub(r"\1", text)
+        made = f"made {context.built} from the sources of that time"
+        note = f'<div class="banner" role="status">Archived page for {day(kept_for)}, {made}. {newest}</div>'
         text = text.replace("<main", f"{note}\n<main", 1)
         write_text(site / place, text)
     page = f"{ARCHIVE}/index.html"
-    text = render_template("archive.html.j2", page, "Archive", context, days=_archived(site))
+    text = render_template("archive.html.j2", page, "Archive", context, days=archived(site, context))
     return write_text(site / page, text)
 
 
@@ -247,22 +261,3 @@ def rebase(text: str, page: str, place: str) -> str:
         return f'{match[1]}="{relative(posixpath.normpath(posixpath.join(folder, value)), place)}"'
 
     return _REFERENCE.sub(moved, text)
-
-
-def _archived(site: Path) -> list[tuple[str, tuple[NavItem, ...]]]:
-    """Return the days in the archive, newest first, each with its pages."""
-    days = []
-    for folder in sorted((site / ARCHIVE).glob("????-??-??"), reverse=True):
-        links = tuple(
-            NavItem(_title(page), page.relative_to(site).as_posix())
-            for page in sorted(folder.rglob("*.html"))
-        )
-        days.append(
-            (f"{dt.date.fromisoformat(folder.name):%a} {day(dt.date.fromisoformat(folder.name))}", links)
-        )
-    return days
-
-
-def _title(page: Path) -> str:
-    found = re.search(r"<title>(?:Archive: )?(.*?)(?: · .*)?</title>", page.read_text(encoding="utf-8"))
-    return str(Markup(found[1]).unescape()) if found else page.stem  # noqa: S704

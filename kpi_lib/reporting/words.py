@@ -62,6 +62,8 @@ def _without_change(figure: Figure, currency: str) -> str:
         return "; there is no earlier year to compare it with"
     if figure.prior_reason == "partial":
         return "; last year’s figures are incomplete"
+    if figure.delta_reason == "zero_base" and figure.value == 0:
+        return ", as in the same days of last year"
     if figure.delta_reason == "zero_base":
         return ", after nothing in the same days of last year"
     if figure.delta_reason == "negative_base":

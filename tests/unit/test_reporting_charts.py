@@ -105,7 +105,8 @@ def test_a_missing_day_ends_the_running_total_and_the_pace() -> None:
         (dt.date(2026, 11, 29), True),
         (dt.date(2026, 11, 30), False),
         (dt.date(2024, 2, 29), False),
-        (dt.date(2024, 2, 28), True),
+        (dt.date(2024, 2, 27), True),
+        (dt.date(2024, 2, 28), False),
     ],
 )
 def test_a_pace_needs_some_days_and_an_open_month(as_of: dt.date, known: bool) -> None:
@@ -149,6 +150,50 @@ def test_the_trend_has_three_years_and_leaves_out_what_is_not_whole() -> None:
         "November 2026 is open, 20 of 30 days. 7 months without full data or without a value left out."
     )
     assert "Highest whole month" in sketch.description
+
+
+def test_one_whole_month_is_neither_highest_nor_lowest() -> None:
+    data = sample(dt.date(2023, 2, 1), first=dt.date(2023, 1, 1))
+    words = charts.sketch(data, "trend", data.kpi()).description
+    assert "Highest" not in words
+    assert "The only whole month is January 2023 with $" in words
+
+    def nothing(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.loc[on(frame, TOTAL), "value"] = 0.0
+        return frame
+
+    data = sample(dt.date(2023, 3, 5), change=nothing)
+    assert charts.sketch(data, "trend", data.kpi()).description.endswith("Each of the 2 whole months has $0.")
+
+
+def test_the_month_says_in_words_that_days_are_missing() -> None:
+    data = sample(dt.date(2022, 11, 21), first=dt.date(2022, 11, 21))
+    value = data.row(TOTAL, "mtd").value
+    assert value is not None
+    words = charts.sketch(data, "cumulative", data.kpi()).description
+    assert f"To 21 Nov: ${value:,.0f} (20 of 21 days missing)." in words
+
+
+def test_the_shades_tell_days_with_nothing_from_the_others() -> None:
+    def rare(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = on(frame, "event_guests")
+        days = frame.loc[rows, "date_key"].dt
+        frame.loc[rows, "value"] = (days.day % 9 * 10.0).where(days.day_of_week > 3, 0.0)
+        return frame
+
+    kpi = winery().kpi("event_guests")
+    sketch = charts.sketch(sample(change=rare), "heat", kpi)
+    assert "The shades change at 0, 20, 40 and 60." in sketch.caption
+    assert {cell["shade"] for cell in sketch.wide["datasets"]["cells"]} == {0, 1, 2, 3, 4}
+
+    def one_size(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = on(frame, "event_guests")
+        frame.loc[rows, "value"] = (frame.loc[rows, "date_key"].dt.day == 1) * 40.0
+        return frame
+
+    sketch = charts.sketch(sample(change=one_size), "heat", kpi)
+    assert "The pale squares are 0." in sketch.caption
+    assert "change at" not in sketch.caption
 
 
 def test_months_and_weeks_add_up_as_the_kpi_allows() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.check import check_site, same_titles
 from kpi_lib.reporting.html import page_html, write_assets, write_text
 from tests.reporting_notebooks import context
 
@@ -64,11 +64,15 @@ def test_what_the_shell_must_carry(tmp_path: Path, old: str, new: str, says: str
     assert any(says in problem for problem in check_site(tmp_path))
 
 
-def test_titles_are_unique_and_there_is_a_home(tmp_path: Path) -> None:
+def test_there_is_a_home_and_a_shared_title_alone_stops_nothing(tmp_path: Path) -> None:
     assert "there is no index.html" in check_site(tmp_path)[0]
     site_with(tmp_path, "")
-    site_with(tmp_path, "", "winery/daily.html")
-    assert check_site(tmp_path) == ["2 pages have the title 'Home · Larkspur Ridge · Fri 20 Nov 2026'."]
+    for page in ("winery/daily.html", "market/daily.html", "market/other.html"):
+        site_with(tmp_path, "", page)
+    assert check_site(tmp_path) == []
+    assert same_titles(tmp_path) == [
+        "market/daily.html, market/other.html: all have the title 'Home · Larkspur Ridge · Fri 20 Nov 2026'."
+    ]
 
 
 def test_style_sheets_are_looked_at_too(tmp_path: Path) -> None:

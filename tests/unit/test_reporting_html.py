@@ -11,7 +11,7 @@ import pytest
 
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting.check import check_site
-from kpi_lib.reporting.context import GateSummary, NavItem
+from kpi_lib.reporting.context import GateSummary, LateSource, NavItem
 from kpi_lib.reporting.html import POLICY, failed_html, notebook_body, page_html, write_pages
 from kpi_lib.reporting.render import EmbeddedRenderer
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult
@@ -95,6 +95,26 @@ def test_the_page_of_the_navigation_is_marked_and_a_heading_is_added() -> None:
             "⚠ sources complete · 146 of 148 checks passed, 1 warning, 1 critical failed",
         ),
         ({"gate": GateSummary()}, "⚠ sources complete · not checked"),
+        (
+            {"gate": GateSummary(168, 170, 2)},
+            '<span class="warn">Note: sources complete · 168 of 170 checks passed, 2 warnings</span>',
+        ),
+        (
+            {"late": (LateSource("stg_club", dt.date(2026, 11, 18)), LateSource("stg_x", None))},
+            "Note: sources complete but stg_club (through 18 Nov 2026), stg_x (not loaded) · ",
+        ),
+        (
+            {"late": (LateSource("stg_club", dt.date(2026, 11, 18)),)},
+            "<span>Sources complete through 20 Nov 2026 but stg_club (through 18 Nov 2026)</span>",
+        ),
+        (
+            {"late": (LateSource("stg_club", dt.date(2026, 11, 20)),)},
+            '<span class="ok">✓ sources complete · 148 of 148 checks passed</span>',
+        ),
+        (
+            {"gate": GateSummary(147, 148, 1, notes=("One <note>.",))},
+            '<a class="checks" href="index.html#checks">147 of 148 checks passed, 1 warning</a>',
+        ),
         ({"banner": "Stale & <old>"}, '<div class="banner" role="status">Stale &amp; &lt;old&gt;</div>'),
     ],
 )
@@ -144,3 +164,42 @@ def test_the_embedded_renderer_is_chosen_by_name() -> None:
     assert choose_renderer("embedded").name == "embedded"
     with pytest.raises(UsageError, match="Did you mean 'embedded'"):
         choose_renderer("embeded")
+
+
+TWO = (("winery", "Larkspur Ridge"), ("market", "Vine Market"))
+
+
+def test_domains_that_name_alike_are_told_apart() -> None:
+    nav = (
+        NavItem("Daily", "winery/daily.html"),
+        NavItem("Daily", "market/daily.html"),
+        NavItem("Archive", "archive/index.html"),
+    )
+    run = context(domains=TWO, nav=nav)
+    winery, market = (
+        page_html("", title="Daily KPIs", page=page, context=run)
+        for page in ("winery/daily.html", "market/daily.html")
+    )
+    assert "<title>Daily KPIs · Larkspur Ridge · Fri 20 Nov 2026</title>" in winery
+    assert "<title>Daily KPIs · Vine Market · Larkspur Ridge · Fri 20 Nov 2026</title>" in market
+    assert ">Daily, Larkspur Ridge</a>" in winery and ">Daily, Vine Market</a>" in winery
+    assert ">Archive</a>" in winery
+    bare = page_html("", title="Daily KPIs", page="winery/daily.html", context=context(nav=nav))
+    assert ">Daily, winery</a>" in bare and ">Daily, market</a>" in bare
+
+
+def test_domains_with_the_same_title_are_told_apart_by_their_folder() -> None:
+    run = context(domains=(("winery", "Larkspur Ridge"), ("cellar", "Larkspur Ridge")))
+    text = page_html("", title="Daily KPIs", page="cellar/daily.html", context=run)
+    assert "<title>Daily KPIs · Larkspur Ridge (cellar) · Larkspur Ridge · Fri 20 Nov 2026</title>" in text
+
+
+def test_pages_of_one_domain_that_share_a_title_add_their_own_name(tmp_path: Path) -> None:
+    path = executed(tmp_path / "n.ipynb", rich(text_html="<h1>x</h1>"))
+    results = [
+        result_of(path, page, "Orders")
+        for page in ("winery/kpi/phone_orders.html", "winery/kpi/web_orders.html", "market/orders.html")
+    ]
+    texts = [page.read_text() for page in write_pages(results, tmp_path / "site", context())]
+    assert "<title>Orders (phone_orders) · " in texts[0] and "<title>Orders (web_orders) · " in texts[1]
+    assert "<title>Orders · " in texts[2]

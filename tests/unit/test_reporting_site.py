@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kpi_lib.catalogue import load_catalogue
+from kpi_lib.reporting.archive import refresh_home
 from kpi_lib.reporting.check import check_site
-from kpi_lib.reporting.context import NavItem
+from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.html import page_html, write_pages, write_text
 from kpi_lib.reporting.site import (
     DomainHome,
@@ -80,6 +81,86 @@ def test_two_domains_each_with_its_own_headline_and_state(tmp_path: Path) -> Non
     ).read_text()
     assert "<h1>Larkspur Ridge</h1>" in text and text.count('<p class="lede">') == 2
     assert "last good figures, as of 20 Nov 2026: The gate &lt;failed&gt;." in text
+
+
+def noted() -> SiteContext:
+    """A run whose checks noticed something."""
+    return context(
+        gate=GateSummary(147, 148, 1, notes=("mart.order_line: 3 lines <without> a product.",)),
+        late=(LateSource("stg_club", dt.date(2026, 11, 18)),),
+    )
+
+
+def test_what_the_checks_noticed_is_on_the_home_page_and_reachable_from_every_page(tmp_path: Path) -> None:
+    run = noted()
+    body = executed(tmp_path / "n.ipynb", rich(text_html="<h1>November</h1>"))
+    write_pages([result_of(body)], tmp_path / "site", run)
+    text = write_home(tmp_path / "site", run, [home(cards="", downloads=())]).read_text()
+    assert "What the checks noticed</h2>" in text
+    assert "<li>mart.order_line: 3 lines &lt;without&gt; a product.</li>" in text
+    assert "<li>stg_club is complete through 18 Nov 2026 only.</li>" in text
+    page = (tmp_path / "site/winery/daily.html").read_text()
+    assert '<a class="checks" href="../index.html#checks">147 of 148 checks passed, 1 warning</a>' in page
+    write_archive(tmp_path / "site", run, ["winery/daily.html"])
+    kept = (tmp_path / "site/archive/2026-11-20/winery/daily.html").read_text()
+    assert "147 of 148 checks passed, 1 warning" in kept and "#checks" not in kept
+    write_text(tmp_path / "site/winery/kpi/index.html", page_html("", title="K", page="a/b/c", context=run))
+    assert check_site(tmp_path / "site") == []
+
+
+def test_a_page_of_an_earlier_night_still_leads_to_the_checks(tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    write_text(site / "winery/old.html", page_html("", title="Old", page="winery/old.html", context=noted()))
+    text = write_home(site, context(), [home(downloads=())]).read_text()
+    assert "What the checks noticed" not in text
+    assert check_site(site) == []
+
+
+def test_a_page_made_later_for_an_older_day_says_when_it_was_made(tmp_path: Path) -> None:
+    small_site(tmp_path)
+    write_home(tmp_path / "site", context(), [home(downloads=())])
+    day = dt.date(2026, 7, 1)
+    late = context(as_of=day, watermark=day)
+    index = write_archive(tmp_path / "site", late, ["winery/daily.html"]).read_text()
+    assert "<title>Archive · Larkspur Ridge</title>" in index
+    assert "As of" not in index and "data-as-of" not in index and "as they were published" not in index
+    kept = (tmp_path / "site/archive/2026-07-01/winery/daily.html").read_text()
+    assert (
+        "Archived page for 1 Jul 2026, made Sat 21 Nov 2026, 00:04 PST from the sources of that time." in kept
+    )
+
+
+def test_a_day_that_is_added_later_gets_into_the_home_page_and_nothing_else_changes(tmp_path: Path) -> None:
+    site = small_site(tmp_path)
+    refresh_home(site, context())
+    assert not (site / "index.html").exists()
+    before = write_home(site, context(), [home(downloads=())]).read_text()
+    assert "archive/2026-07-01" not in before
+    late = context(as_of=dt.date(2026, 7, 1), run_id="another")
+    write_archive(site, late, ["winery/daily.html"])
+    refresh_home(site, late)
+    after = (site / "index.html").read_text()
+    assert '<a href="archive/2026-07-01/winery/daily.html">Wed 1 Jul 2026: Daily KPIs</a>' in after
+    assert "another" not in after and "As of <b>Fri 20 Nov 2026</b>" in after
+    refresh_home(site, late)
+    assert (site / "index.html").read_text() == after
+    assert check_site(site) == []
+
+
+def test_two_domains_that_name_alike_are_told_apart_at_home_and_in_the_archive(tmp_path: Path) -> None:
+    body = executed(tmp_path / "n.ipynb", rich(text_html="<h1>November</h1>"))
+    run = context(domains=(("winery", "Larkspur Ridge"), ("cellar", "Larkspur Ridge")), nav=())
+    pages = ["winery/daily.html", "cellar/daily.html"]
+    write_pages([result_of(body, page) for page in pages], tmp_path, run)
+    index = write_archive(tmp_path, run, pages).read_text()
+    assert ">Daily KPIs, Larkspur Ridge (winery)</a>" in index
+    homes = [
+        home(cards="", sections=(), downloads=()),
+        home(domain="cellar", cards="", sections=(), downloads=()),
+    ]
+    text = write_home(tmp_path, run, homes).read_text()
+    assert ">Larkspur Ridge (winery)</h2>" in text and ">Larkspur Ridge (cellar)</h2>" in text
+    assert check_site(tmp_path) == []
 
 
 def test_the_archive_keeps_pages_that_stand_alone(tmp_path: Path) -> None:

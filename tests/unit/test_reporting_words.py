@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.reporting import words
 from kpi_lib.reporting.contributions import contributions
 from kpi_lib.reporting.notes import notes
@@ -157,7 +158,7 @@ def test_reasons_are_words() -> None:
     assert why_no_change(figure) == "2 of 20 days missing in 2025"
     assert not changed(figure).known
     zero = made(phone_revenue={"value": 5, "prior": 0}).row("phone_revenue", "mtd")
-    assert why_no_change(zero) == "it was zero in 2025; the difference is +$5.00"
+    assert why_no_change(zero) == "it was zero over 1–20 Nov 2025; the difference is +$5.00"
     nothing = made().row("phone_revenue", "mtd")
     assert nothing.value is None
     assert why_no_change(nothing) == "no data for these days"
@@ -168,6 +169,7 @@ def test_titles_within_a_sentence() -> None:
     assert in_sentence("Wine Club Orders") == "wine club orders"
     assert in_sentence("eCommerce") == "eCommerce"
     assert in_sentence("9L Cases Sold") == "9L cases sold"
+    assert in_sentence("Club Net Gain/Loss") == "club net gain/loss"
 
 
 def test_contributions_add_up_to_the_change_and_say_what_happened() -> None:
@@ -202,6 +204,26 @@ def test_notes_of_a_complete_month() -> None:
     )
 
 
+def test_the_last_day_but_one_of_a_leap_month_is_compared_with_a_whole_month() -> None:
+    assert plain(sample(dt.date(2024, 2, 28)))[0] == (
+        "February is open: 28 of 29 days, compared with the whole of February 2023, which had 28."
+    )
+    assert plain(sample(dt.date(2024, 2, 27)))[0].endswith("Nothing here compares it with a full month.")
+
+
+def test_a_gap_is_said_of_sums_and_of_stocks_in_words_of_their_own() -> None:
+    def late(frame: pd.DataFrame) -> pd.DataFrame:
+        for code in ("total_active_club_membership", "new_member_acquisition", "member_attrition"):
+            rows = on(frame, code, dt.date(2026, 11, 19), AS_OF)
+            frame.loc[rows, ["value", "numerator", "denominator"]] = None
+        return frame
+
+    where = "month to date, quarter to date, year to date and last 28 days; no change is given."
+    found = [note for note in plain(sample(change=late)) if "no change is given" in note]
+    assert f"Active Club Members (†): the last known value is 2 days old in {where}" in found
+    assert f"New Members and Member Attrition (†): 2 days missing in {where}" in found
+
+
 def test_one_gap_is_one_note() -> None:
     gap = dt.date(2026, 11, 12)
 
@@ -224,9 +246,48 @@ def test_notes_say_what_has_no_history_and_which_source_ends_early() -> None:
         and note.endswith("of every KPI: the data begins on 1 Jan 2026.")
         for note in plain(data)
     )
+    early = sample(dt.date(2026, 11, 20), first=dt.date(2024, 1, 1))
+    assert not any("No comparison" in note for note in plain(early))
     late = made(total_daily_revenue={"value": 1, "prior": 1})
     object.__setattr__(late, "loads", loads(dt.date(2026, 11, 18)))
     assert "stg_order ends early: it is complete through 18 Nov 2026 only." in plain(late)
+
+
+def since(code: str, day: dt.date) -> Catalogue:
+    kpis = tuple(kpi.model_copy(update={"since": day}) if kpi.code == code else kpi for kpi in winery().kpis)
+    return winery().model_copy(update={"kpis": kpis})
+
+
+def test_what_is_counted_since_a_day_is_not_blamed_on_the_data() -> None:
+    day = dt.date(2026, 10, 5)
+
+    def from_then_on(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[~(on(frame, "avg_party_size") & (frame["date_key"] < pd.Timestamp(day)))]
+
+    data = sample(change=from_then_on, catalogue=since("avg_party_size", day))
+    found = [note for note in plain(data) if "No comparison" in note]
+    assert len(found) == 1
+    assert found[0].endswith("of Average Party Size: it is counted since 5 Oct 2026.")
+
+
+def test_a_location_that_opened_has_no_earlier_year_by_its_opening() -> None:
+    row = {"value": 5, "prior": None, "prior_reason": "no_history"}
+    data = made(entity="CAVE_TASTING_ROOM", total_daily_revenue=row)
+    opened = data.entity.model_copy(update={"opened": dt.date(2026, 10, 10)})
+    object.__setattr__(data, "entity", opened)
+    object.__setattr__(data, "loads", loads(since=dt.date(2022, 11, 21)))
+    assert any(note.endswith(f": {opened.name} opened on 10 Oct 2026.") for note in plain(data))
+
+
+def test_each_kpi_has_its_own_first_day() -> None:
+    def from_march(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = on(frame, "phone_revenue") & (frame["date_key"] < "2026-03-10")
+        frame.loc[rows, "value"] = None
+        return frame
+
+    found = [note for note in plain(sample(change=from_march)) if "No comparison" in note]
+    assert len(found) == 1
+    assert found[0].endswith("of Phone: the data begins on 10 Mar 2026.")
 
 
 def test_notes_say_why_there_is_no_percentage() -> None:
@@ -236,8 +297,31 @@ def test_notes_say_why_there_is_no_percentage() -> None:
         club_net_gain_loss={"value": -9, "prior": -13},
     )
     found = plain(data)
-    assert "Event Wine: no percentage month to date, because 2025 was zero." in found
-    assert "Club Net Gain/Loss: no percentage, it was below zero in 2025; the difference is +4." in found
+    assert "Event Wine: no percentage month to date, because 1–20 Nov 2025 was zero." in found
+    assert (
+        "Club Net Gain/Loss: no percentage, it was below zero over 1–20 Nov 2025; the difference is +4."
+        in found
+    )
+
+
+def test_a_zero_of_one_day_is_not_a_zero_of_the_year() -> None:
+    day = dt.date(2026, 7, 1)
+    data = made(day, member_attrition={"value": 2, "prior": 0}, club_net_gain_loss={"value": 1, "prior": -2})
+    found = plain(data)
+    assert "Member Attrition: no percentage month to date, because 1 Jul 2025 was zero." in found
+    assert any("it was below zero on 1 Jul 2025;" in note for note in found)
+    stock = made(AS_OF, total_active_club_membership={"value": 2, "prior": 0})
+    assert why_no_change(stock.row("total_active_club_membership", "mtd")).startswith(
+        "it was zero on 20 Nov 2025"
+    )
+
+
+def test_nothing_against_nothing_is_said_of_both() -> None:
+    data = made(dt.date(2026, 1, 1), event_guests={"value": 0, "prior": 0})
+    assert why_no_change(data.row("event_guests", "mtd")) == "both were zero, now and on 1 Jan 2025"
+    assert words.headline(data, data.kpi("event_guests")) == (
+        "January stands at 0, as in the same days of last year"
+    )
 
 
 def test_notes_say_what_belongs_to_no_location() -> None:
