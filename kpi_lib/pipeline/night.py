@@ -23,6 +23,7 @@ from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
 from kpi_lib.pipeline.private import carry_downloads, carry_private
+from kpi_lib.pipeline.scorecard import restore
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
@@ -201,6 +202,7 @@ class _Night:
                 self._take_published()
             self._carry_over(staged)
             pages = self._make_pages(staged, run) if self.pages else []
+            self._restore_scorecards(staged, run)
             record = self._record(run, pages)
             with run.step("publish"):
                 self.releases.publish(staged, record)
@@ -355,6 +357,16 @@ class _Night:
             for item in self.domains
             if item.record.get("as_of") and (published := self._published_as_of(item.catalogue))
         )
+
+    def _restore_scorecards(self, staged: Path, run: Run) -> None:
+        """After the pages of an older date: only the newest one may stand in ``dashboard_kpis``."""
+        for item in self.domains:
+            newest = self._published_as_of(item.catalogue)
+            if item.built is None or newest is None or item.built.span.as_of >= newest:
+                continue
+            if item.catalogue.has_scorecard:
+                with DuckDBWarehouse.open(staged / WAREHOUSE, physical_layers(item.catalogue)) as warehouse:
+                    restore(warehouse, item.catalogue, newest, item.built.span.first_day, run.clock())
 
     def _make_pages(self, staged: Path, run: Run) -> list[PageResult]:
         good = [(item.catalogue, item.record) for item in self.domains if item.error is None]

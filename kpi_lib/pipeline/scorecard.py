@@ -50,9 +50,16 @@ def build_tables(
 
 
 def refresh(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, as_of: dt.date, updated_at: dt.datetime
+    warehouse: DuckDBWarehouse,
+    catalogue: Catalogue,
+    as_of: dt.date,
+    updated_at: dt.datetime,
+    *,
+    remember: bool = True,
 ) -> pd.DataFrame:
     """Ask every metric, check the answers together, replace ``dashboard_kpis`` and append to its history.
+
+    ``remember`` False leaves the history alone: the same rows are in it already.
 
     Raises
     ------
@@ -62,10 +69,8 @@ def refresh(
     card = load_scorecard(catalogue.folder)
     frame = _answers(warehouse, catalogue, card, as_of, updated_at)
     warehouse.replace(SCORECARD, frame)
-    dated = frame.assign(as_of_date=pd.Timestamp(as_of))
-    if warehouse.exists(SCORECARD_HISTORY):
-        dated = pd.concat([warehouse.query(f"SELECT * FROM {SCORECARD_HISTORY}"), dated], ignore_index=True)  # noqa: S608
-    warehouse.replace(SCORECARD_HISTORY, dated[["as_of_date", *frame.columns]])
+    if remember:
+        _append(warehouse, frame.assign(as_of_date=pd.Timestamp(as_of))[["as_of_date", *frame.columns]])
     state = pd.DataFrame(
         {
             "as_of_date": [pd.Timestamp(as_of)],
@@ -75,6 +80,25 @@ def refresh(
     )
     warehouse.replace(SCORECARD_STATE, state)
     return frame
+
+
+def restore(
+    warehouse: DuckDBWarehouse,
+    catalogue: Catalogue,
+    as_of: dt.date,
+    first_day: dt.date,
+    updated_at: dt.datetime,
+) -> None:
+    """Build the scorecard of the newest date again, after one of an older date was made."""
+    build_tables(warehouse, catalogue, as_of, first_day)
+    refresh(warehouse, catalogue, as_of, updated_at, remember=False)
+
+
+def _append(warehouse: DuckDBWarehouse, rows: pd.DataFrame) -> None:
+    if warehouse.exists(SCORECARD_HISTORY):
+        held = warehouse.query(f"SELECT * FROM {SCORECARD_HISTORY}")  # noqa: S608
+        rows = pd.concat([held, rows], ignore_index=True)
+    warehouse.replace(SCORECARD_HISTORY, rows)
 
 
 def year_of(catalogue: Catalogue, day: dt.date) -> int:

@@ -193,6 +193,8 @@ def trend(board: Board) -> Sketch:
     words = f"{item.metric.label} at the end of each month: "
     words += ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
     caption = "At the end of each month, worked out from today’s sources."
+    if any(value is None for _, value in item.trend[-13:]):
+        caption += " A month without a value is left out."
     if item.metric.phased:
         caption += " It starts again at zero with the fiscal year."
     return columns_of(bars, item.kpi, board.currency, words, caption, phone=4)

@@ -47,9 +47,8 @@ def pipeline_stages(board: Board) -> Sketch:
     groups = frame.groupby("stage").agg(weighted=("weighted_amount", "sum"), deals=("deal_id", "count"))
     bars = [
         Bar(str(row["stage"]), number_of(row["weighted"]),
-            text=", ".join(
-                [money_of(number_of(row["weighted"]), board.currency), fmt.plural(row["deals"], "deal")]
-            ))
+            text=f"{money_of(number_of(row['weighted']), board.currency)},"
+            f" {fmt.plural(row['deals'], 'deal')}")
         for row in groups.sort_values("weighted", ascending=False).reset_index().to_dict("records")
     ] or [Bar("no deals", 0.0)]  # fmt: skip
     words = "Weighted open pipeline by stage: " + "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."

@@ -1,0 +1,197 @@
+"""Every card of the built scorecard walked to the rows of its drill-down, and each pace worked out again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kpi_lib.catalogue import load_catalogue
+from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
+from kpi_lib.catalogue.targets import period_bounds
+from kpi_lib.domains.marketplace.sample import make
+from kpi_lib.errors import DefinitionError, UsageError, WarehouseError
+from kpi_lib.pipeline import scorecard
+from kpi_lib.reporting import board_charts, page_words
+from kpi_lib.reporting.board import Board, load_board, year_before
+from kpi_lib.reporting.board_pieces import table
+from kpi_lib.reporting.downloads import csv_text
+from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
+from kpi_lib.warehouse.reader import Reader
+from kpi_lib.warehouse.tables import physical_layers
+
+AS_OF = dt.date(2026, 11, 20)
+FIRST = dt.date(2022, 1, 1)
+NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+CATALOGUE = load_catalogue(SHIPPED_DOMAINS / "marketplace")
+TARGETS = Path(__file__).parents[2] / "targets.json"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("scorecard")
+    sample = make(AS_OF)
+    write_sources(sample.frames, CATALOGUE, folder / "landing", sample.manifest)
+    file = folder / "test.duckdb"
+    with DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as warehouse:
+        load_sources(warehouse, CATALOGUE, folder / "landing")
+        scorecard.build_tables(warehouse, CATALOGUE, AS_OF, FIRST)
+        scorecard.refresh(warehouse, CATALOGUE, AS_OF, NOW)
+    opened = DuckDBWarehouse.open(file, physical_layers(CATALOGUE), read_only=True)
+    with Reader(opened, CATALOGUE, file, TARGETS) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def board(reader: Reader) -> Board:
+    return load_board(reader)
+
+
+def from_rows(board: Board, reader: Reader) -> dict[str, float]:
+    """Each headline from nothing but the rows that its page shows."""
+    year = board.fiscal_year
+    accounts = reader.detail("revenue_by_account")
+    customers = reader.detail("net_revenue_retention_all_customers")
+    known = customers[customers["qbo_customer_id"] != "UNKNOWN"]
+    had = known[known[f"net_revenue_{year - 1}"] > 0]
+    then = known[known["net_revenue_last_year_to_date"] > 0]
+    rows = reader.detail("customer_development", {"fiscal_year": year})
+    rows = rows[rows["qbo_customer_id"] != "UNKNOWN"]
+    kept = rows["status"].isin(["retained", "expanded", "contracted"]).sum()
+    kept_then = rows["status_to_date"].isin(["retained", "expanded", "contracted"]).sum()
+    pipeline = reader.detail("open_pipeline")
+    contracts = reader.detail("Upfront_Contract_Spend_Query", {"is_active": True})
+    days = reader.detail("Days_to_Fulfill_Contract_Program", {"fulfilled_fiscal_year": year})
+    scores = reader.detail("organizer_recap_NPS_score", {"fiscal_year": year})["score"].dropna()
+    found = {
+        "revenue_ytd": accounts["net_revenue"].sum(),
+        "take_rate": accounts["take_rate_part"].sum(),
+        "nrr": had[f"net_revenue_{year}"].sum() / had[f"net_revenue_{year - 1}"].sum(),
+        "nrr_to_date": then[f"net_revenue_{year}"].sum() / then["net_revenue_last_year_to_date"].sum(),
+        "logo_retention": kept / (kept + (rows["status"] == "churned").sum()),
+        "logo_retention_to_date": kept_then / (kept_then + (rows["status_to_date"] == "churned").sum()),
+        "customer_count": (rows["net_revenue"] > 0).sum(),
+        "pipeline_coverage": pipeline["coverage_part"].sum(),
+        "person_new_inventory": len(reader.detail("new_inventory", {"fiscal_year": year})),
+        "person_contract_spend": contracts["spent"].sum() / contracts["contract_value"].sum(),
+        "person_time_to_fulfill": days["days_between"].median(),
+        "person_nps": 100 * ((scores >= 9).mean() - (scores <= 6).mean()),
+    }
+    for key in ("revenue_ytd", "take_rate", "nrr"):
+        found[f"person_{key}"] = found[key]
+    return {key: float(value) for key, value in found.items()}
+
+
+def test_every_card_is_what_its_rows_add_up_to(board: Board, reader: Reader) -> None:
+    expected = from_rows(board, reader)
+    frame = reader.scorecard()
+    values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
+    # Of the rest of the quarter, the won part is no row of the view.
+    assert set(values) - set(expected) == {"pipeline_coverage_remaining_quarter"}
+    for key, value in expected.items():
+        assert values[key] == pytest.approx(value, rel=1e-12), key
+    for item in board.standings:
+        assert item.value == values[item.metric.key]
+        assert not reader.detail(item.metric.view).empty
+        assert item.metric.page in {report.name for report in CATALOGUE.reports}
+
+
+def test_a_year_ago_is_what_that_day_s_build_says(board: Board, reader: Reader, tmp_path: Path) -> None:
+    then = year_before(AS_OF)
+    sample = make(AS_OF)
+    write_sources(sample.frames, CATALOGUE, tmp_path / "landing", sample.manifest)
+    with DuckDBWarehouse.open(tmp_path / "then.duckdb", physical_layers(CATALOGUE)) as warehouse:
+        load_sources(warehouse, CATALOGUE, tmp_path / "landing")
+        scorecard.build_tables(warehouse, CATALOGUE, then, then)
+        frame = scorecard.refresh(warehouse, CATALOGUE, then, NOW)
+    values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
+    for item in board.standings:
+        assert item.prior == (values[item.metric.key] if item.metric.dated else None)
+
+
+def test_pace_follows_last_year_s_revenue(board: Board) -> None:
+    sample = make(AS_OF)
+    from tests.oracle.test_marketplace import ledger, revenue_by_customer
+
+    rows = ledger(sample)
+    to_date = sum(revenue_by_customer(rows, "2025-01-01", "2025-11-20").values())
+    total = sum(revenue_by_customer(rows, "2025-01-01", "2025-12-31").values())
+    item = board.standing("revenue_ytd")
+    assert item is not None and item.pace is not None
+    assert item.pace.basis == "seasonal"
+    assert item.pace.expected == pytest.approx(item.pace.target.target * to_date / total)
+    ratio = board.standing("take_rate")
+    assert ratio is not None and ratio.pace is not None and ratio.pace.basis == "whole"
+    assert period_bounds(item.pace.target.period, CATALOGUE.calendar) == (
+        dt.date(2026, 1, 1),
+        dt.date(2026, 12, 31),
+    )
+
+
+def test_bridges_reach_from_one_year_to_the_other(board: Board, reader: Reader) -> None:
+    totals = reader.detail("net_revenue_retention_all_customers")
+    sketch = board_charts.development_bridge(board)
+    bars = sketch.wide["datasets"]["bars"]
+    assert bars[0]["z"] == pytest.approx(totals["net_revenue_2025"].sum())
+    assert bars[-1]["z"] == pytest.approx(totals["net_revenue_2026"].sum())
+    for before, after in pairwise(bars[1:-1]):
+        assert after["y"] == pytest.approx(before["z"])
+
+
+@pytest.mark.parametrize("kind", board_charts.KINDS)
+def test_every_chart_says_in_words_what_it_shows(board: Board, kind: str) -> None:
+    _, draw = board_charts.KINDS[kind]
+    sketch = draw(board)
+    assert len(sketch.description) > 30 and "nan" not in sketch.description.lower()
+    assert sketch.wide["datasets"]["bars"]
+
+
+@pytest.mark.parametrize("page", [report.name for report in CATALOGUE.reports if not report.foreach][1:])
+def test_every_page_has_a_sentence_with_a_figure(board: Board, page: str) -> None:
+    sentence = page_words.headline(board, page)
+    assert any(character.isdigit() for character in sentence), sentence
+    assert page_words.metrics_of(board, page) or page == "cohorts"
+
+
+def test_the_table_holds_the_view_s_rows_and_no_formula(board: Board, reader: Reader) -> None:
+    for view in board.scorecard.views:
+        piece = table(board, view.name)
+        assert "data-sortable" in piece.html and "style=" not in piece.html and "<script" not in piece.html
+        text = csv_text(reader.detail(view.name))
+        assert text.count("\r\n") == len(reader.detail(view.name)) + 1
+    evil = pd.DataFrame({"a": ["=1+1", "@x", "plain", None], "b": [1.0, float("nan"), 2.5, -3.0]})
+    assert csv_text(evil).splitlines() == ["a,b", "'=1+1,1.0", "'@x,", "plain,2.5", ",-3.0"]
+
+
+def test_the_reader_answers_and_refuses(reader: Reader) -> None:
+    assert len(reader.scorecard()) == 16
+    company = reader.scorecard(department="company")
+    assert len(company) == 9 and company["person_name"].isna().all()
+    assert reader.scorecard(person="Victoria")["metric_key"].tolist() == ["person_time_to_fulfill"]
+    assert len(reader.scorecard(fiscal_year=2026)) == 16
+    assert reader.as_of() == AS_OF and reader.watermark() == AS_OF
+    assert len(reader.scorecard_history()) == 16
+    for call, error in (
+        (lambda: reader.scorecard(person="Victorya"), UsageError),
+        (lambda: reader.scorecard(department="sale"), UsageError),
+        (lambda: reader.scorecard(fiscal_year=1999), UsageError),
+        (lambda: reader.detail("customer_developmen"), DefinitionError),
+        (lambda: reader.detail("customer_development", {"1=1 --": 1}), UsageError),
+        (lambda: reader.today(), UsageError),
+        (lambda: reader.series("revenue_ytd"), UsageError),
+    ):
+        with pytest.raises(error):
+            call()
+
+
+def test_nothing_published_yet(tmp_path: Path) -> None:
+    file = tmp_path / "empty.duckdb"
+    with (
+        DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as warehouse,
+        pytest.raises(WarehouseError, match="Nothing is published"),
+    ):
+        Reader(warehouse, CATALOGUE, file).scorecard()
