@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_lib.errors import DefinitionError, did_you_mean
+from kpi_lib.quality.masking import masked, scrubbed
 from kpi_lib.quality.results import Cell, CheckResult
 from kpi_lib.quality.suites import Rule, Suite
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 ROWS_KEPT = 20
-LONGEST_TEXT = 80
 # No list of values in a result: a rule that fails is asked again, for named columns only.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -60,11 +60,16 @@ class Inspector:
         Values for ``{"$PARAMETER": name}`` in the suites.
     personal
         Column names that must not leave the warehouse; they are dropped from failing rows.
+    known
+        Texts that the definitions name; other text is masked when it may concern a person.
     """
 
-    def __init__(self, parameters: Mapping[str, Any], personal: Collection[str] = ()) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], personal: Collection[str] = (), known: Collection[str] = ()
+    ) -> None:
         self._parameters = dict(parameters)
         self._personal = frozenset(personal)
+        self._known = frozenset(known)
         self._gx = _load()
         self._source: Any = None
 
@@ -117,9 +122,9 @@ class Inspector:
             )
             # Great Expectations reports rules that raised first, so the order is no guide.
             outcomes = {item.expectation_config.meta["name"]: item for item in found.results}
-            known = frozenset(map(str, frame.columns))
+            there = frozenset(map(str, frame.columns))
             return [
-                self._result(suite, rule, outcomes[rule.name], batch, item, known) for rule, item in rules
+                self._result(suite, rule, outcomes[rule.name], batch, item, there) for rule, item in rules
             ]
 
     def _batch(self, frame: pd.DataFrame) -> Batch:
@@ -141,16 +146,16 @@ class Inspector:
         outcome: Any,
         batch: Batch,
         expectation: Expectation,
-        known: Collection[str],
+        there: Collection[str],
     ) -> CheckResult:
         fault = _exception(outcome.exception_info)
         failing: tuple[Mapping[str, Cell], ...] = ()
         if fault:
             observed = f"The rule could not be checked: {fault}."
         elif outcome.success:
-            observed = _all_well(outcome.result)
+            observed = self._all_well(outcome.result)
         else:
-            columns = [name for name in rule.rows if name in known and name not in self._personal]
+            columns = [name for name in rule.rows if name in there and name not in self._personal]
             detail = batch.validate(
                 expectation,
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": columns},
@@ -159,8 +164,8 @@ class Inspector:
             # Without columns that identify a row, the library hands over bare positions.
             found = detail.get("unexpected_index_list") or []
             rows = [row if isinstance(row, Mapping) else {} for row in found]
-            failing = tuple(_row(row, columns, self._personal) for row in rows[:ROWS_KEPT])
-            observed = _trouble(rule, detail, rows)
+            failing = tuple(self._row(row, columns) for row in rows[:ROWS_KEPT])
+            observed = self._trouble(rule, detail, rows)
         return CheckResult(
             table=suite.table,
             name=rule.name,
@@ -173,6 +178,39 @@ class Inspector:
             failing=failing,
             remedy=f"Mend {suite.file.name} or its profile {rule.profile.name}." if fault else rule.remedy,
         )
+
+    def _all_well(self, result: Mapping[str, Any]) -> str:
+        if "element_count" in result:
+            checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
+            return f"holds (rows checked: {checked:,})"
+        if result.get("observed_value") is not None:
+            return f"holds; found {self._shown(result['observed_value'])}"
+        return "holds"
+
+    def _trouble(self, rule: Rule, result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+        if "unexpected_count" in result and "element_count" in result:
+            values = {
+                "failing": f"{int(result['unexpected_count']):,}",
+                "rows": f"{int(result['element_count']):,}",
+                "total": _total(result.get("unexpected_list") or []),
+                "when": _when(rows),
+            }
+            template = rule.fails or "rows that break the rule: {failing} of {rows}"
+            return template.format(**values)
+        if result.get("partial_missing_list"):
+            return f"missing: {self._shown(result['partial_missing_list'])}"
+        return f"found {self._shown(result.get('observed_value'))}"
+
+    def _row(self, row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Cell]:
+        # The rule's own column comes with the row, behind the columns that identify it.
+        names = (*columns, *(name for name in row if name not in columns and name not in self._personal))
+        return {name: cell(row[name], self._known) for name in names if name in row}
+
+    def _shown(self, value: object) -> str:
+        if isinstance(value, list | tuple | set):
+            return ", ".join(str(cell(item, self._known)) for item in list(value)[:12])
+        shown = cell(value, self._known)
+        return "nothing" if shown is None else f"{shown:,}" if type(shown) is int else str(shown)
 
 
 @contextmanager
@@ -208,34 +246,12 @@ def _exception(info: Mapping[str, Any]) -> str:
     entries: list[Any] = [info] if "raised_exception" in info else list(info.values())
     for entry in entries:
         if isinstance(entry, Mapping) and entry.get("raised_exception"):
-            return _one_line(entry.get("exception_message") or "unknown cause").rstrip(".")
+            return scrubbed(_one_line(entry.get("exception_message") or "unknown cause")).rstrip(".")
     return ""
 
 
 def _one_line(text: object) -> str:
     return "; ".join(line.strip() for line in str(text).splitlines() if line.strip())
-
-
-def _all_well(result: Mapping[str, Any]) -> str:
-    if "element_count" in result:
-        checked = int(result["element_count"]) - int(result.get("missing_count") or 0)
-        return f"holds (rows checked: {checked:,})"
-    if result.get("observed_value") is not None:
-        return f"holds; found {_shown(result['observed_value'])}"
-    return "holds"
-
-
-def _trouble(rule: Rule, result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    if "unexpected_count" in result and "element_count" in result:
-        values = {
-            "failing": f"{int(result['unexpected_count']):,}",
-            "rows": f"{int(result['element_count']):,}",
-            "total": _total(result.get("unexpected_list") or []),
-            "when": _when(rows),
-        }
-        template = rule.fails or "rows that break the rule: {failing} of {rows}"
-        return template.format(**values)
-    return f"found {_shown(result.get('observed_value'))}"
 
 
 def _total(values: Sequence[Any]) -> str:
@@ -250,34 +266,22 @@ def _when(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"on {days[0]}" if len(days) == 1 else f"on {len(days):,} days from {days[0]} to {days[-1]}"
 
 
-def _row(row: Mapping[str, Any], columns: Sequence[str], personal: Collection[str]) -> dict[str, Cell]:
-    # The rule's own column comes with the row, behind the columns that identify it.
-    names = (*columns, *(name for name in row if name not in columns and name not in personal))
-    return {name: _short(cell(row[name])) for name in names if name in row}
+def cell(value: object, known: Collection[str] = ()) -> Cell:
+    """Return a frame's value as one that JSON knows and anyone may read.
 
-
-def _short(value: Cell) -> Cell:
-    long = isinstance(value, str) and len(value) > LONGEST_TEXT
-    return f"{str(value)[:LONGEST_TEXT]}…" if long else value
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | tuple | set):
-        return ", ".join(str(cell(item)) for item in list(value)[:12])
-    shown = cell(value)
-    return "nothing" if shown is None else f"{shown:,}" if type(shown) is int else str(shown)
-
-
-def cell(value: object) -> Cell:
-    """Return a frame's value as one that JSON knows: dates as ISO text, missing as None."""
+    Dates become ISO text and missing values None; text that may concern a person and is not ``known``
+    is masked.
+    """
     if value is None or value is pd.NaT or value is pd.NA or value != value:  # NaN is not itself
         return None
     if isinstance(value, pd.Timestamp | dt.datetime):
         stamp = pd.Timestamp(value)
         return stamp.date().isoformat() if stamp == stamp.normalize() else stamp.isoformat()
     if isinstance(value, np.generic):
-        return cell(value.item())
-    if isinstance(value, bool | int | str):
+        return cell(value.item(), known)
+    if isinstance(value, str):
+        return masked(value, known)
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 1e15 else value

@@ -55,7 +55,9 @@ SELECT
     AS missing_without_reason,
   IF(k.kind = 'sum' AND k.kpi_code <> 'club_net_gain_loss' AND k.kpi_group <> 'revenue' AND w.value < 0, 1, 0)
     AS negative_counts,
-  IF(w.window_name IN ('mtd', 'last28') AND w.entity_id = 0 AND w.reason IS NOT NULL, 1, 0) AS near_window_not_whole
+  -- A ratio without a denominator lacks no day: nobody came on a closed day.
+  IF(w.window_name IN ('mtd', 'last28') AND w.entity_id = 0 AND w.reason IN ('partial', 'not_loaded'), 1, 0)
+    AS near_window_not_whole
 FROM windows AS w
 LEFT JOIN kpi.dim_kpi AS k ON k.kpi_id = w.kpi_id
 ORDER BY w.kpi_id, w.entity_id, w.window_name

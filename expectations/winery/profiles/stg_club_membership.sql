@@ -45,7 +45,8 @@ SELECT
   future_signups,
   future_cancellations,
   cancelled_before_signup,
-  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY), unassigned_memberships, NULL) AS unassigned_recently,
+  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY) AND date_key <= @as_of, unassigned_memberships, NULL)
+    AS unassigned_recently,
   active
 FROM counted
 ORDER BY date_key

@@ -112,7 +112,8 @@ SELECT
   refunds_before_sale,
   events_without_day,
   -- Older sales at places that are no entity have been seen; the new ones are news.
-  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY), unassigned_orders, NULL) AS unassigned_recently,
+  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY) AND date_key <= @as_of, unassigned_orders, NULL)
+    AS unassigned_recently,
   IF(date_key < loaded_from, row_count, NULL) AS orders_before_loaded,
   IF(date_key > complete_through, row_count, NULL) AS orders_after_complete,
   CAST(subtotal AS FLOAT64) AS subtotal

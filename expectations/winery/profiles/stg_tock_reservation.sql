@@ -82,7 +82,8 @@ SELECT
   negative_totals,
   fractions_of_a_cent,
   unknown_experiences,
-  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY), unassigned_reservations, NULL) AS unassigned_recently,
+  IF(date_key > DATE_SUB(@as_of, INTERVAL 28 DAY) AND date_key <= @as_of, unassigned_reservations, NULL)
+    AS unassigned_recently,
   CAST(final_total AS FLOAT64) AS final_total
 FROM shaped
 ORDER BY date_key
