@@ -150,7 +150,10 @@ class SiteContext:
 
     @property
     def _but(self) -> str:
-        return f" but {', '.join(item.words for item in self.behind)}" if self.behind else ""
+        """Name the sources that end before even what is said of all the others."""
+        end = min(self.as_of, self.watermark or self.as_of)
+        names = [item.words for item in self.behind if item.through is None or item.through < end]
+        return f" but {', '.join(names)}" if names else ""
 
     @property
     def noticed(self) -> tuple[str, ...]:

@@ -108,6 +108,13 @@ def test_the_page_of_the_navigation_is_marked_and_a_heading_is_added() -> None:
             "<span>Sources complete through 20 Nov 2026 but stg_club (through 18 Nov 2026)</span>",
         ),
         (
+            {
+                "watermark": dt.date(2026, 11, 18),
+                "late": (LateSource("stg_club", dt.date(2026, 11, 18)),),
+            },
+            "⚠ sources complete only through 18 Nov 2026 · ",
+        ),
+        (
             {"late": (LateSource("stg_club", dt.date(2026, 11, 20)),)},
             '<span class="ok">✓ sources complete · 148 of 148 checks passed</span>',
         ),
