@@ -70,10 +70,10 @@ def _validate(
 
 
 def summary(gate: GateResult) -> dict[str, Any]:
-    """Return the counts, and the failures in words, that the release record and the pages show."""
+    """Return the counts, and the warnings in words, that the release record and the pages show."""
     return {
         **gate.counts,
-        "notes": [f"{item.where}: {item.expected}; {item.observed}" for item in gate.failures()],
+        "notes": [f"{item.expected} Found: {item.observed}" for item in gate.failures("warning")],
     }
 
 

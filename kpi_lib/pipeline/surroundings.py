@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, Record
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.api import write_api
 from kpi_lib.reporting.board import Board, load_board
-from kpi_lib.reporting.context import GateSummary, NavItem, SiteContext
+from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
 from kpi_lib.reporting.downloads import write_details
 from kpi_lib.reporting.site import (
@@ -37,7 +37,6 @@ _PAYLOADS = (
 
 def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
     """Return what the home page says about the run: all domains that passed, and which did not."""
-    records = [record for _, record in request.domains]
     return SiteContext(
         title=workspace.settings.site.title,
         run_id=run.run_id,
@@ -52,7 +51,8 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             for kept in request.kept
             if kept.error
         ),
-        **_standing(records),
+        domains=tuple((catalogue.domain, catalogue.title) for catalogue in workspace.catalogues),
+        **_standing(request.domains),
     )
 
 
@@ -62,11 +62,12 @@ def by_date(context: SiteContext, request: PageRequest) -> Iterator[tuple[SiteCo
     for catalogue, record in request.domains:
         groups.setdefault((record["as_of"], record["watermark"]), []).append((catalogue, record))
     for members in groups.values():
-        own = _standing([record for _, record in members])
+        own = _standing(members)
         yield replace(context, banner="", **own), {catalogue.domain for catalogue, _ in members}
 
 
-def _standing(records: list[Record]) -> dict[str, Any]:
+def _standing(members: Sequence[tuple[Catalogue, Record]]) -> dict[str, Any]:
+    records = [record for _, record in members]
     gates = [record["gate"] for record in records]
     return {
         "as_of": max(dt.date.fromisoformat(record["as_of"]) for record in records),
@@ -76,7 +77,9 @@ def _standing(records: list[Record]) -> dict[str, Any]:
             total=sum(gate["total"] for gate in gates),
             warnings=sum(gate["warnings"] for gate in gates),
             failed_critical=sum(gate["failed_critical"] for gate in gates),
+            notes=tuple(note for gate in gates for note in gate["notes"]),
         ),
+        "late": tuple(late for catalogue, record in members for late in _late(catalogue, record)),
     }
 
 
@@ -176,3 +179,12 @@ def _documents(site: Path, catalogue: Catalogue, as_of: dt.date) -> list[NavItem
         ),
         NavItem("Figures (JSON)", f"api/v1/{name}.json"),
     ]
+
+
+def _late(catalogue: Catalogue, record: Record) -> Iterator[LateSource]:
+    """Return the domain's optional sources and the day each reaches; the others make the watermark."""
+    through = {source["source"]: source["complete_through"] for source in record["sources"]}
+    for source in catalogue.sources:
+        if not source.required:
+            day = through.get(source.name)
+            yield LateSource(source.name, dt.date.fromisoformat(day[:10]) if day else None)

@@ -28,7 +28,7 @@ AS_OF = dt.date(2026, 11, 20)
 FIRST = dt.date(2022, 1, 1)
 NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 CATALOGUE = load_catalogue(SHIPPED_DOMAINS / "marketplace")
-TARGETS = Path(__file__).parents[2] / "targets.json"
+TARGETS = Path(__file__).parents[2] / "kpi_lib" / "domains" / "targets.json"
 
 
 @pytest.fixture(scope="module")

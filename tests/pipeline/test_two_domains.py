@@ -29,7 +29,7 @@ ONLY = ("--only", "daily_dashboard")
 def both_once(tmp_path_factory: pytest.TempPathFactory, landing: Path) -> Path:
     folder = new_workspace(tmp_path_factory.mktemp("both") / "project", landing)
     (folder / "kpi.toml").write_text(BOTH)
-    shutil.copyfile(ROOT / "targets.json", folder / "targets.json")
+    shutil.copyfile(ROOT / "kpi_lib" / "domains" / "targets.json", folder / "targets.json")
     sample = make(UNTIL)
     place = folder / "data" / "landing" / "marketplace"
     write_sources(sample.frames, load_catalogue("marketplace"), place, sample.manifest)

@@ -199,7 +199,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_shipped_targets_are_fine_for_both_domains() -> None:
-    held = load_targets(ROOT / "targets.json", (WINERY, MARKET))
+    held = load_targets(ROOT / "kpi_lib" / "domains" / "targets.json", (WINERY, MARKET))
     assert {item.domain for item in held.targets} == {"winery", "marketplace"}
     assert check_targets(held, (WINERY, MARKET)) == []
     assert unit_of(WINERY.kpi("club_conversion_per_taster_pct"), "USD") == "points"
