@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.compute import dashboard_from_facts, unpivot
-from kpi_lib.domains.winery.sample import make
+from kpi_lib.domains.winery.sample import Sample, make
 from kpi_lib.periods import dim_date
 from kpi_lib.quality import CheckResult, GateResult, validate
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
@@ -41,13 +41,13 @@ class BuiltWinery:
         self.catalogue = catalogue
         self.first_day = first_day
 
-    def gate(self, suites: Path = SUITES) -> GateResult:
+    def gate(self, suites: Path = SUITES, as_of: dt.date = AS_OF) -> GateResult:
         """Run the gate over the tables as they are now."""
         return validate(
             self.warehouse.query,
             self.catalogue,
             suites,
-            as_of=AS_OF,
+            as_of=as_of,
             first_day=self.first_day,
             last_day=AS_OF,
         )
@@ -78,14 +78,20 @@ def picked(statement: str) -> str:
 
 
 @contextmanager
-def built_winery(folder: Path) -> Iterator[BuiltWinery]:
-    """Build two years of the sample, which is enough for every window and its prior year."""
-    catalogue = load_catalogue("winery")
-    sample = make(AS_OF, years=2)
+def built_winery(
+    folder: Path, catalogue: Catalogue | None = None, edit: Callable[[Sample], Sample] = lambda sample: sample
+) -> Iterator[BuiltWinery]:
+    """Build two years of the sample, which is enough for every window and its prior year.
+
+    ``catalogue`` replaces the shipped definitions, and ``edit`` changes the sources.
+    """
+    catalogue = catalogue or load_catalogue("winery")
+    sample = edit(make(AS_OF, years=2))
     write_sources(sample.frames, catalogue, folder / "landing", sample.manifest)
     with DuckDBWarehouse.open(folder / "winery.duckdb", LAYERS) as warehouse:
         loads = load_sources(warehouse, catalogue, folder / "landing")
-        first_day = loads["loaded_from"].min().date()
+        required = [source.name for source in catalogue.sources if source.required]
+        first_day = loads[loads["source"].isin(required)]["loaded_from"].min().date()
         _put_dimensions(warehouse, catalogue)
         span = {
             "time_zone": catalogue.calendar.time_zone,

@@ -1,32 +1,26 @@
 """Reconciliations that follow from the catalogue, so that every domain has them without writing SQL.
 
-They hold whatever a domain defines: the identities stated by ``terms``, the mart against the
-facts, the facts against the dashboard, and every whole against the sum of its parts.
+They hold whatever a domain defines: the days that are reported, the mart against the facts, the
+identities stated by ``terms``, every whole against the sum of its parts, the facts against the dashboard.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
+from collections.abc import Mapping
 
-from kpi_lib.catalogue.models import Catalogue, Kpi
-from kpi_lib.errors import DefinitionError
-from kpi_lib.quality.derived_windows import windows_from_facts
+from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
+from kpi_lib.quality.derived_range import reported_range
+from kpi_lib.quality.derived_series import DIFFER, MEASURES, series
+from kpi_lib.quality.derived_windows import first_days, windows_from_facts
 from kpi_lib.quality.reconciliations import Reconciliation
-
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_TABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$")
-_MEASURES = ("value", "numerator", "denominator")
-_NOTHING = "CAST(NULL AS FLOAT64)"
-# Half a cent: facts and dashboard hold money as binary floats. Very large sums agree to nine digits.
-_DIFFER = "(({a} IS NULL) <> ({b} IS NULL) OR ABS({a} - {b}) > GREATEST(0.005, 0.000000001 * ABS({b})))"
 
 _IDENTITY_BY_DAY = """
 SELECT date_key, entity_id, stated, parts
 FROM (
   SELECT date_key, entity_id, MAX(IF(kpi_id = {kpi}, value, NULL)) AS stated, {parts} AS parts
   FROM kpi.fact_kpi_daily
-  WHERE kpi_id IN ({ids})
+  WHERE kpi_id IN ({ids}){since}
   GROUP BY date_key, entity_id
 ) AS days
 WHERE {differ}
@@ -55,7 +49,7 @@ FROM (
   SELECT f.date_key, f.kpi_id,
     {columns}
   FROM kpi.fact_kpi_daily AS f
-  WHERE f.kpi_id IN ({kpis}) AND f.entity_id IN ({whole}, {leaves})
+  WHERE f.kpi_id IN ({kpis}) AND f.entity_id IN ({whole}, {leaves}){life}
   GROUP BY f.date_key, f.kpi_id
 ) AS days
 WHERE {differ}
@@ -72,37 +66,18 @@ FROM (
 WHERE (value IS NULL) <> (expected IS NULL) OR ABS(value - expected) > 0.0000001 * GREATEST(1, ABS(expected))
 ORDER BY date_key, kpi_id, entity_id"""
 
-_MART_IS_FACT = """
-SELECT COALESCE(m.date_key, f.date_key) AS date_key, COALESCE(m.kpi_id, f.kpi_id) AS kpi_id,
-  COALESCE(m.entity_id, f.entity_id) AS entity_id, m.value AS mart_value, f.value AS fact_value,
-  m.numerator AS mart_numerator, f.numerator AS fact_numerator, m.denominator AS mart_denominator,
-  f.denominator AS fact_denominator
-FROM (
-{mart}
-) AS m
-FULL OUTER JOIN (
-  SELECT date_key, entity_id, kpi_id, IF(kpi_id IN ({ratios}), NULL, value) AS value, numerator, denominator
-  FROM kpi.fact_kpi_daily
-  WHERE kpi_id IN ({ids})
-) AS f
-ON f.date_key = m.date_key AND f.entity_id = m.entity_id AND f.kpi_id = m.kpi_id
-WHERE {differ}
-ORDER BY date_key, kpi_id, entity_id"""
-
-_MART_COLUMN = """  SELECT date_key, entity_id, {kpi} AS kpi_id, {value} AS value, {numerator} AS numerator,
-    {denominator} AS denominator
-  FROM {table}"""
-
 
 def derive(catalogue: Catalogue, as_of: dt.date) -> tuple[Reconciliation, ...]:
     """Return the reconciliations of a domain for one as-of date."""
     stated = [kpi for kpi in catalogue.kpis if kpi.terms]
+    starts = first_days(catalogue, as_of)
     return (
+        *reported_range(catalogue),
+        *series(catalogue),
         *(_identity_by_day(catalogue, kpi) for kpi in stated),
-        *(_identity_by_window(catalogue, kpi) for kpi in stated),
+        *(found for kpi in stated for found in _identity_by_window(catalogue, kpi, starts)),
         *_parts(catalogue),
         *_ratios(catalogue),
-        *_mart_is_fact(catalogue),
         *windows_from_facts(catalogue, as_of),
     )
 
@@ -119,26 +94,42 @@ def _identity_by_day(catalogue: Catalogue, kpi: Kpi) -> Reconciliation:
             kpi=kpi.id,
             parts=_sum_of_terms(catalogue, kpi, "value"),
             ids=_term_ids(catalogue, kpi),
-            differ=_DIFFER.format(a="stated", b="parts"),
+            since=f" AND date_key >= DATE '{since}'" if (since := _comparable_since(catalogue, kpi)) else "",
+            differ=DIFFER.format(a="stated", b="parts"),
         ),
     )
 
 
-def _identity_by_window(catalogue: Catalogue, kpi: Kpi) -> Reconciliation:
+def _comparable_since(catalogue: Catalogue, kpi: Kpi) -> dt.date | None:
+    """Return the day from which an identity can hold, or None when that is always.
+
+    Before the youngest of its KPIs began, a part is not there although its sum is.
+    """
+    begun = {kpi.since, *(catalogue.kpi(code).since for code in kpi.terms)}
+    return max(day for day in begun if day) if len(begun) > 1 else None
+
+
+def _identity_by_window(
+    catalogue: Catalogue, kpi: Kpi, starts: Mapping[tuple[str, str], dt.date]
+) -> list[Reconciliation]:
+    since = _comparable_since(catalogue, kpi) or dt.date.min
     sides = [
         _IDENTITY_SIDE.format(
             window=window.name,
             side=side,
             kpi=kpi.id,
-            column=_checked(f"{window.name}_{side}", _NAME),
+            column=f"{window.name}_{side}",
             parts=_sum_of_terms(catalogue, kpi, f"{window.name}_{side}"),
             reason=f"{window.name}_{reason}",
             ids=_term_ids(catalogue, kpi),
         )
         for window in catalogue.windows
         for side, reason in (("value", "reason"), ("prior", "prior_reason"))
+        if starts.get((window.name, side), dt.date.max) >= since
     ]
-    return Reconciliation(
+    if not sides:
+        return []
+    found = Reconciliation(
         name=f"identity_{kpi.code}_by_window",
         severity="critical",
         says=f"{kpi.name} is {_words(catalogue, kpi)}, in every window and for every entity.",
@@ -146,9 +137,10 @@ def _identity_by_window(catalogue: Catalogue, kpi: Kpi) -> Reconciliation:
         origin=f"terms of {kpi.code} in kpis.toml",
         remedy="Rebuild the roll-ups of this as-of date.",
         sql=_IDENTITY_BY_WINDOW.format(
-            sides="\n  UNION ALL\n".join(sides), differ=_DIFFER.format(a="stated", b="parts")
+            sides="\n  UNION ALL\n".join(sides), differ=DIFFER.format(a="stated", b="parts")
         ),
     )
+    return [found]
 
 
 def _sum_of_terms(catalogue: Catalogue, kpi: Kpi, column: str) -> str:
@@ -188,21 +180,26 @@ def _parts(catalogue: Catalogue) -> list[Reconciliation]:
             " and for every KPI that adds up.",
             table="fact_kpi_daily",
             origin="entities.csv",
-            remedy="Look for a row that two entities claim, or none.",
+            remedy="Look for a row that two entities claim, or none, or that is for a day on which its entity"
+            " is not open.",
             sql=_PARTS.format(
-                columns=",\n    ".join(_whole_and_parts(whole.id, measure, ratios) for measure in _MEASURES),
+                columns=",\n    ".join(_whole_and_parts(whole.id, measure, ratios) for measure in MEASURES),
                 kpis=kpis,
                 whole=whole.id,
                 leaves=", ".join(str(leaf.id) for leaf in leaves if leaf.type == kind),
-                differ=" OR ".join(
-                    _DIFFER.format(a=f"whole_{name}", b=f"parts_{name}") for name in _MEASURES
-                ),
+                life=_life(whole),
+                differ=" OR ".join(DIFFER.format(a=f"whole_{name}", b=f"parts_{name}") for name in MEASURES),
             ),
         )
         for whole in wholes
         for kind in dict.fromkeys(leaf.type for leaf in leaves)
         if kpis
     ]
+
+
+def _life(whole: Entity) -> str:
+    opened = f" AND f.date_key >= DATE '{whole.opened}'" if whole.opened else ""
+    return opened + (f" AND f.date_key <= DATE '{whole.closed}'" if whole.closed else "")
 
 
 def _whole_and_parts(whole: int, measure: str, ratios: str) -> str:
@@ -233,50 +230,3 @@ def _ratios(catalogue: Catalogue) -> list[Reconciliation]:
             sql=_RATIOS.format(scale=scale, ids=_ids(catalogue, "ratio")),
         )
     ]
-
-
-def _mart_is_fact(catalogue: Catalogue) -> list[Reconciliation]:
-    kpis = [kpi for kpi in catalogue.kpis if kpi.kind != "distinct"]
-    if not catalogue.mart or not kpis:
-        return []
-    table = _checked(catalogue.mart, _TABLE)
-    columns = []
-    for kpi in kpis:
-        ratio = kpi.kind == "ratio"
-        columns.append(
-            _MART_COLUMN.format(
-                kpi=kpi.id,
-                value=_NOTHING if ratio else _as_float(kpi.column or kpi.code),
-                numerator=_as_float(kpi.numerator or "") if ratio else _NOTHING,
-                denominator=_as_float(kpi.denominator or "") if ratio else _NOTHING,
-                table=table,
-            )
-        )
-    return [
-        Reconciliation(
-            name="mart_is_fact",
-            severity="critical",
-            says="Each fact is the mart's number of that day, KPI and entity, and no number is left behind.",
-            table="fact_kpi_daily",
-            origin=f"kpis.toml and {catalogue.mart}",
-            remedy="Rebuild the facts from the mart.",
-            sql=_MART_IS_FACT.format(
-                mart="\n  UNION ALL\n".join(columns),
-                ratios=_ids(catalogue, "ratio") or "-1",
-                ids=", ".join(str(kpi.id) for kpi in kpis),
-                differ=" OR ".join(_DIFFER.format(a=f"m.{name}", b=f"f.{name}") for name in _MEASURES),
-            ),
-        )
-    ]
-
-
-def _as_float(column: str) -> str:
-    return f"CAST({_checked(column, _NAME)} AS FLOAT64)"
-
-
-def _checked(name: str, pattern: re.Pattern[str]) -> str:
-    if pattern.match(name) is None:
-        raise DefinitionError(
-            f"'{name}' cannot stand in SQL as a name.", remedy="Use letters, digits and underscores only."
-        )
-    return name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable
+from typing import Any
 
 import pandas as pd
 
@@ -97,16 +99,30 @@ def windows_from_facts(catalogue: Catalogue, as_of: dt.date) -> list[Reconciliat
     return [found]
 
 
-def _span_rows(catalogue: Catalogue, as_of: dt.date) -> list[str]:
+def first_days(catalogue: Catalogue, as_of: dt.date) -> dict[tuple[str, str], dt.date]:
+    """Return the first day of each window's value and prior; a span that is not there is left out."""
+    return {
+        (row["window"], side): pd.Timestamp(row[start]).date()
+        for row in _spans(catalogue, as_of)
+        for side, (start, _) in SIDES.items()
+        if not pd.isna(row[start])
+    }
+
+
+def _spans(catalogue: Catalogue, as_of: dt.date) -> list[dict[Hashable, Any]]:
     # The plain columns show the prior year where there is one, else the first comparison.
     names = [item.name for item in catalogue.comparisons]
     shown = names.index("prior_year") if "prior_year" in names else 0
-    rows = spans([as_of], catalogue.windows, catalogue.comparisons[shown : shown + 1], catalogue.calendar)
+    compared = catalogue.comparisons[shown : shown + 1]
+    return spans([as_of], catalogue.windows, compared, catalogue.calendar).to_dict("records")
+
+
+def _span_rows(catalogue: Catalogue, as_of: dt.date) -> list[str]:
     return [
         _SPAN.format(
             window=row["window"], side=side, start=pd.Timestamp(row[start]), end=pd.Timestamp(row[end])
         )
-        for row in rows.to_dict("records")
+        for row in _spans(catalogue, as_of)
         for side, (start, end) in SIDES.items()
         if not pd.isna(row[start]) and not pd.isna(row[end])
     ]

@@ -16,6 +16,7 @@ from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.errors import DefinitionError, KpiError, WarehouseError
 from kpi_lib.quality.derived import derive
 from kpi_lib.quality.expectations import ROWS_KEPT, Inspector, cell
+from kpi_lib.quality.masking import scrubbed
 from kpi_lib.quality.reconciliations import Reconciliation, read_reconciliations
 from kpi_lib.quality.results import CheckResult, GateResult
 from kpi_lib.quality.suites import Rule, Suite, read_suites
@@ -67,12 +68,12 @@ def validate(
         "first_day": first_day,
         "last_day": last_day,
     }
-    run = _Runner(query, parameters, _personal(catalogue))
+    run = _Runner(query, parameters, _personal(catalogue), _known(catalogue))
     results: list[CheckResult] = []
     read = read_suites(suites)
     if not read:
         results.append(_nothing_defined(suites))
-    inspector = Inspector(suite_parameters(catalogue), run.personal)
+    inspector = Inspector(suite_parameters(catalogue), run.personal, run.known)
     for suite in read:
         results.extend(run.suite(suite, inspector))
     stated = read_reconciliations(suites / "reconciliations")
@@ -106,8 +107,9 @@ def suite_parameters(catalogue: Catalogue) -> dict[str, Any]:
     """Return what a suite may refer to with ``{"$PARAMETER": name}``.
 
     ``currency``, ``kpi_count``, ``entity_count``, ``series_count`` (their product), ``kpi_ids``,
-    ``entity_ids``, ``metric_keys``, ``metric_count``, ``required_sources``, and for each source column
-    with accepted values ``values_<source>_<column>``.
+    ``entity_ids``, ``metric_keys``, ``metric_count``, ``required_sources``, for each source
+    ``least_<source>`` (1, or 0 when the source may be absent), and for each source column with
+    accepted values ``values_<source>_<column>``.
     """
     accepted = {
         f"values_{source.name}_{column.name}": list(column.values)
@@ -127,6 +129,7 @@ def suite_parameters(catalogue: Catalogue) -> dict[str, Any]:
         "entity_count": len(catalogue.entities),
         "series_count": len(catalogue.kpis) * len(catalogue.entities),
         "required_sources": [source.name for source in catalogue.sources if source.required],
+        **{f"least_{source.name}": int(source.required) for source in catalogue.sources},
         **accepted,
     }
 
@@ -139,10 +142,13 @@ def bounded(item: Reconciliation) -> str:
 class _Runner:
     """Runs profiles and reconciliations for one verdict."""
 
-    def __init__(self, query: Query, parameters: Mapping[str, Any], personal: frozenset[str]) -> None:
+    def __init__(
+        self, query: Query, parameters: Mapping[str, Any], personal: frozenset[str], known: frozenset[str]
+    ) -> None:
         self._query = query
         self._parameters = dict(parameters)
         self.personal = personal
+        self.known = known
 
     def frame(self, sql: str) -> pd.DataFrame:
         """Return the result of SQL, handing over only the parameters it names."""
@@ -198,7 +204,7 @@ class _Runner:
         # A subquery's order is not promised, so the first columns decide.
         ordered = shown.sort_values(list(shown.columns[:3]), kind="stable", ignore_index=True)
         return tuple(
-            {str(name): cell(value) for name, value in row.items()}
+            {str(name): cell(value, self.known) for name, value in row.items()}
             for row in ordered.head(ROWS_KEPT).to_dict("records")
         )
 
@@ -215,6 +221,15 @@ def _personal(catalogue: Catalogue) -> frozenset[str]:
         column.name for source in catalogue.sources for column in source.columns if column.personal
     )
     return frozenset(columns)
+
+
+def _known(catalogue: Catalogue) -> frozenset[str]:
+    """Return the texts that the definitions name: they concern nobody."""
+    accepted = (value for source in catalogue.sources for column in source.columns for value in column.values)
+    sources = (source.name for source in catalogue.sources)
+    kpis = (text for kpi in catalogue.kpis for text in (kpi.code, kpi.name))
+    entities = (text for item in catalogue.entities for text in (item.code, item.name, item.rule or ""))
+    return frozenset((*accepted, *sources, *kpis, *entities))
 
 
 def _differences(count: int) -> str:
@@ -252,7 +267,7 @@ def _sql_failed(table: str, name: str, origin: str, error: KpiError) -> CheckRes
         severity="critical",
         success=False,
         expected=f"The SQL of {origin} runs.",
-        observed=f"it failed: {error.what.rstrip('.')}.",
+        observed=f"it failed: {scrubbed(error.what).rstrip('.')}.",
         kind="reconciliation",
         remedy=error.remedy or f"Mend {origin}.",
     )

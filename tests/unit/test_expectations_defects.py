@@ -29,13 +29,13 @@ DIFFERENCES = {
 # What keeps a wrong number from being published with confidence.
 CRITICAL = {
     "known_channel", "one_currency", "whole_cents", "party_not_negative", "not_in_future", "unique_order_id",
-    "unique_line", "unique_reservation_id", "unique_membership_id", "covers_as_of", "has_rows",
-    "order_exists",
-    "nothing_invented", "nothing_missing", "dense", "every_kpi", "delta_is_difference", "payload_parses",
+    "unique_line", "unique_reservation_id", "unique_membership_id", "has_rows", "order_exists",
+    "possible_party", "nothing_invented", "nothing_missing", "whole_ratios", "every_kpi",
+    "delta_is_difference", "payload_parses",
 }  # fmt: skip
 WARNINGS = {
     "refund_within_subtotal", "order_date_is_local", "assigned_location", "still_growing", "usual_count",
-    "usual_revenue", "reservation_exists",
+    "usual_revenue", "reservation_exists", "covers_as_of", "plausible_party", "recent_windows_whole",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,68 @@ def test_message_names_rule_rows_and_remedy_but_no_person(built: BuiltWinery) ->
     assert "reservations with a negative party size: 1, on 2026-10-04" in message
     assert "Nothing was published." in message
     assert "987654321" not in message
+
+
+def test_text_that_may_concern_a_person_is_masked(built: BuiltWinery) -> None:
+    private = (
+        "jane.doe@example.com",
+        "+1 707 555 0142",
+        "gate code is with the neighbour, ring twice please",
+    )
+    for text in private:
+        with built.damaged(f"UPDATE raw.stg_order SET channel = '{text}' WHERE {{order}}"):
+            gate = built.gate()
+        with pytest.raises(GateError) as caught:
+            gate.raise_if_failed()
+        for said in (gate.to_json(), str(gate.to_frame().to_dict("records")), str(caught.value)):
+            assert text not in said and text[:12] not in said
+        assert f"channel=(masked {'long ' if ',' in text else ''}text" in str(caught.value)
+        assert f", {len(text)} characters)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "planted"),
+    [
+        ("stg_order", "channel = 'POS' AND order_date = DATE '2026-10-05'"),
+        ("stg_tock_reservation", "CAST(reservation_datetime AS DATE) = DATE '2026-10-05'"),
+        ("stg_club_membership", "signup_at > TIMESTAMPTZ '2026-10-01 12:00:00+00'"),
+    ],
+)
+def test_places_are_only_looked_at_up_to_the_as_of_date(built: BuiltWinery, table: str, planted: str) -> None:
+    rule = f"{table}.assigned_location"
+    with built.damaged(f"UPDATE raw.{table} SET location = 'Car Park' WHERE {planted}"):
+        assert rule in failed(built.gate())
+        assert rule not in failed(built.gate(as_of=dt.date(2026, 10, 1)))
+
+
+def test_a_ratio_without_a_denominator_lacks_no_day(built: BuiltWinery) -> None:
+    nobody_came = (
+        "UPDATE kpi.agg_kpi_dashboard SET mtd_value = NULL, mtd_reason = 'zero_denominator', "
+        "mtd_delta = NULL, mtd_delta_pct = NULL, mtd_delta_reason = 'zero_denominator' WHERE kpi_id = 17"
+    )
+    with built.damaged(nobody_came):
+        assert "agg_kpi_dashboard.recent_windows_whole" not in failed(built.gate())
+
+
+def test_a_party_that_cannot_be_stops_publishing(built: BuiltWinery) -> None:
+    with built.damaged(f"UPDATE raw.stg_tock_reservation SET party_size = {2**40} WHERE {{visit}}"):
+        critical = {item.name for item in built.gate().failures("critical")}
+    assert "possible_party" in critical
+    with built.damaged("UPDATE raw.stg_tock_reservation SET party_size = 400 WHERE {visit}"):
+        found = failed(built.gate())
+    assert found["stg_tock_reservation.plausible_party"].severity == "warning"
+    assert "stg_tock_reservation.possible_party" not in found
+
+
+def test_rows_after_the_last_day_stop_publishing(built: BuiltWinery) -> None:
+    # What is left when a source was taken back by a day.
+    with built.damaged(
+        "INSERT INTO kpi.agg_kpi_dashboard SELECT * REPLACE (DATE '2026-10-07' AS as_of_date) "
+        "FROM kpi.agg_kpi_dashboard"
+    ):
+        (found,) = built.gate().failures("critical")
+    assert found.name == "nothing_after_last_day"
+    assert found.failing == ({"table_name": "agg_kpi_dashboard", "date_key": "2026-10-07", "row_count": 135},)
 
 
 def test_sql_that_cannot_run_fails_critically_and_names_its_file(built: BuiltWinery, tmp_path: Path) -> None:

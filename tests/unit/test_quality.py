@@ -20,6 +20,7 @@ from kpi_lib.errors import DataError, DefinitionError, GateError, WarehouseError
 from kpi_lib.quality import CheckResult, GateResult, preload, read_suites, suite_parameters, validate
 from kpi_lib.quality.derived import derive
 from kpi_lib.quality.expectations import cell
+from kpi_lib.quality.masking import masked, scrubbed
 from kpi_lib.quality.reconciliations import read_reconciliations
 
 AS_OF = dt.date(2026, 10, 6)
@@ -140,7 +141,13 @@ def test_reconciliations_follow_from_any_catalogue() -> None:
     assert {"identity_total_daily_revenue_by_day", "identity_club_net_gain_loss_by_window"} <= names
     assert {"location_parts_of_all", "mart_is_fact", "dashboard_is_sum_of_facts"} <= names
     bare = winery.model_copy(update={"mart": "", "kpis": winery.kpis[:1], "entities": winery.entities[:1]})
-    assert {item.name for item in derive(bare, AS_OF)} == {"dashboard_is_sum_of_facts"}
+    assert {item.name for item in derive(bare, AS_OF)} == {
+        "required_sources_cover_as_of",
+        "nothing_after_last_day",
+        "dashboard_is_sum_of_facts",
+    }
+    sourceless = {item.name for item in derive(bare.model_copy(update={"sources": ()}), AS_OF)}
+    assert sourceless == {"nothing_after_last_day", "dashboard_is_sum_of_facts"}
 
 
 def test_an_identity_is_said_in_words() -> None:
@@ -160,6 +167,7 @@ def test_parameters_come_from_the_catalogue() -> None:
     parameters = suite_parameters(load_catalogue("winery"))
     assert parameters["currency"] == ["USD"]
     assert parameters["kpi_count"] == 27
+    assert parameters["least_stg_order"] == 1
     assert parameters["values_stg_order_channel"] == ["POS", "Club", "Web", "Inbound"]
 
 
@@ -237,6 +245,34 @@ def test_a_cell_is_a_plain_json_value(value: object, expected: object) -> None:
     assert type(cell(value)) is type(expected)
 
 
+@pytest.mark.parametrize(
+    "text", ["Fax", "Kiosk", "LR-2021-CAB", "", "Larkspur Ridge, lower terrace", "0 of 12", "Rosé"]
+)
+def test_an_ordinary_value_stays_readable(text: str) -> None:
+    assert masked(text) == cell(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["jane.doe@example.com", "@jane", "707-555-0142", "x" * 41, "4111 1111 1111 1111", "a\x1b[31mb"]
+)
+def test_text_that_may_concern_a_person_is_not_shown(text: str) -> None:
+    shown = masked(text)
+    assert shown.startswith("(masked ") and f" {len(text)} characters" in shown
+    assert masked(text, {text}) == text
+
+
+def test_a_message_is_scrubbed_of_values_but_keeps_names_and_parameters() -> None:
+    assert scrubbed("Could not convert 'a.b@c.org' of column 'total' near @as_of") == (
+        "Could not convert '(masked)' of column 'total' near @as_of"
+    )
+    assert scrubbed("value a.b@c.org, call 7075550142 or '707 555 0142'") == (
+        "value (masked), call (masked) or '(masked)'"
+    )
+    assert (
+        scrubbed("Table 'raw.t' does not exist on 2026-10-06") == "Table 'raw.t' does not exist on 2026-10-06"
+    )
+
+
 def a_domain() -> Catalogue:
     winery = load_catalogue("winery")
     return winery.model_copy(update={"mart": "", "kpis": winery.kpis[:1], "entities": winery.entities[:1]})
@@ -288,6 +324,9 @@ def test_results_come_in_the_order_of_the_suite_even_when_a_rule_raises(tmp_path
     assert "could not be checked" in results[1].observed
 
 
+NAMED = ("time_zone", "as_of", "first_day", "last_day")
+
+
 def test_only_parameters_that_the_sql_names_are_handed_over(tmp_path: Path) -> None:
     seen = {}
 
@@ -299,7 +338,7 @@ def test_only_parameters_that_the_sql_names_are_handed_over(tmp_path: Path) -> N
     (tmp_path / "reconciliations" / "a.sql").write_text(HEADER + "SELECT 1 AS n WHERE @as_of > @first_day\n")
     validate(query, a_domain(), tmp_path, as_of=AS_OF, first_day=AS_OF, last_day=AS_OF)
     assert {"as_of", "first_day"} in seen.values()
-    assert all(names <= {"as_of", "first_day"} for names in seen.values())
+    assert all(names == {name for name in NAMED if f"@{name}" in sql} for sql, names in seen.items())
 
 
 def test_a_warehouse_that_is_away_is_no_failed_rule(tmp_path: Path) -> None:
@@ -330,6 +369,35 @@ def test_a_value_that_cannot_be_computed_fails_the_rule(tmp_path: Path) -> None:
 
     gate = validate(query, a_domain(), tmp_path, as_of=AS_OF, first_day=AS_OF, last_day=AS_OF)
     assert [result.name for result in gate.failures("critical")] == ["profile_t"]
+
+
+def test_a_value_that_the_engine_quotes_is_masked(tmp_path: Path) -> None:
+    write_suite(tmp_path, RULE)
+
+    def query(sql: str, params: Mapping[str, Any]) -> pd.DataFrame:
+        if "raw.t" in sql:
+            raise DataError("Could not convert string 'jane.doe@example.com' to INT64.")
+        return pd.DataFrame({"n": []})
+
+    gate = validate(query, a_domain(), tmp_path, as_of=AS_OF, first_day=AS_OF, last_day=AS_OF)
+    assert "jane" not in gate.to_json()
+    assert "string '(masked)' to INT64" in gate.failures()[0].observed
+
+
+def test_text_in_rows_and_lists_is_masked_unless_the_definitions_name_it(tmp_path: Path) -> None:
+    known = a_domain().kpis[0].name
+    frame = FRAME.assign(who=["jane.doe@example.com", "Fax", known])
+    listed = changed(
+        type="expect_column_distinct_values_to_contain_set",
+        kwargs={"column": "who", "value_set": ["POS"]},
+        meta={"name": "listed", "rows": []},
+    )
+    write_suite(tmp_path, changed(meta={"rows": ["who"]}, kwargs={"column": "n", "max_value": -9}), listed)
+    rows, values = run(tmp_path, frame).failures()
+    assert {str(row["who"]) for row in rows.failing} == {
+        "(masked text with @, 20 characters)", "Fax", known,
+    }  # fmt: skip
+    assert values.observed == "missing: POS"
 
 
 def test_nothing_is_sent_or_printed(
