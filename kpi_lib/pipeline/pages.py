@@ -14,7 +14,7 @@ from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
-from kpi_lib.pipeline.private import make_private
+from kpi_lib.pipeline.private import FOLDER, is_private, make_private, private_jobs
 from kpi_lib.pipeline.surroundings import by_date, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.check import check_site
@@ -58,6 +58,9 @@ def make_pages(
         for catalogue, record in request.domains
         for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, request)
     ]
+    jobs += private_jobs(workspace, request, staged / WAREHOUSE)
+    # Before anything is in it: what persons may read lies here.
+    (run.folder / "notebooks" / FOLDER).mkdir(mode=0o700, parents=True)
     with run.step("notebooks") as step:
         results = _run(workspace, jobs, run, progress)
         step.rows = {"notebooks": len(results)}
@@ -76,7 +79,7 @@ def make_pages(
             _fill_gaps(workspace, request, staged, own, part)
         if not request.archive_only:
             write_rest(workspace, request, staged, context)
-            documents += make_private(workspace, request, staged, run, renderer, context)
+            documents += make_private(results, request, staged, renderer, context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):
@@ -89,6 +92,7 @@ def make_pages(
     pages = [
         PageResult(result.job.page, result.ok, str(result.error) if result.error else "")
         for result in results
+        if not is_private(result)
     ]
     return pages + documents
 

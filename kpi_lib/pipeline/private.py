@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kpi_lib.catalogue import Catalogue, Report
 from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.errors import KpiError, ReportError
-from kpi_lib.operations.release import WAREHOUSE
-from kpi_lib.operations.run import Run
 from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
 from kpi_lib.pipeline.surroundings import by_date
 from kpi_lib.pipeline.workspace import Workspace
@@ -20,7 +19,7 @@ from kpi_lib.reporting.check import check_site
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.downloads import csv_name
 from kpi_lib.reporting.render import Renderer
-from kpi_lib.reporting.runner import Limits, NotebookJob, NotebookResult, run_notebooks
+from kpi_lib.reporting.runner import NotebookJob, NotebookResult
 
 FOLDER = "private"
 PAGE = "index.html"
@@ -57,30 +56,39 @@ def people(catalogue: Catalogue) -> dict[str, str]:
     return found
 
 
+def private_jobs(workspace: Workspace, request: PageRequest, warehouse: Path) -> list[NotebookJob]:
+    """Return the notebooks of every person's page; an older date has none."""
+    return [
+        job
+        for catalogue, record in request.domains
+        for report in (() if request.archive_only else catalogue.reports)
+        if report.foreach == "person" and (not request.only or report.name in request.only)
+        for job in _jobs(workspace, catalogue, report, record, warehouse)[: request.limit]
+    ]
+
+
 def make_private(
-    workspace: Workspace,
+    results: Sequence[NotebookResult],
     request: PageRequest,
     staged: Path,
-    run: Run,
     renderer: Renderer,
     context: SiteContext,
 ) -> list[PageResult]:
     """Make each person's page in ``private/<person>/``: the shape of a site, folders of mode 0700.
 
-    Nothing of it is written anywhere else but into the run's own folder, of mode 0700 too.
+    Nothing of it is written anywhere else but into the run's folder of private notebooks, of mode 0700 too.
     """
-    made: list[PageResult] = []
-    for own, part in by_date(context, request):
-        for catalogue, record in request.domains:
-            for report in catalogue.reports if catalogue.domain in part else ():
-                if report.foreach != "person" or (request.only and report.name not in request.only):
-                    continue
-                jobs = _jobs(workspace, catalogue, report, record, staged / WAREHOUSE)[: request.limit]
-                made += [
-                    _render(result, staged, renderer, replace(own, nav=()), catalogue.domain)
-                    for result in _run(workspace, jobs, run)
-                ]
-    return made
+    return [
+        _render(result, staged, renderer, replace(own, nav=()))
+        for own, part in by_date(context, request)
+        for result in results
+        if is_private(result) and result.job.parameters["domain"] in part
+    ]
+
+
+def is_private(result: NotebookResult) -> bool:
+    """Whether a notebook is of a page for one reader only."""
+    return result.job.page.startswith(f"{FOLDER}/")
 
 
 def carry_private(current: Path, staged: Path, domain: str | None) -> None:
@@ -106,7 +114,7 @@ def _jobs(
     return [
         NotebookJob(
             report=report.name,
-            page=f"{place}/{PAGE}",
+            page=f"{FOLDER}/{place}/{PAGE}",
             notebook=workspace.notebooks(catalogue, report.notebook),
             parameters={
                 "domain": catalogue.domain,
@@ -123,32 +131,13 @@ def _jobs(
     ]
 
 
-def _run(workspace: Workspace, jobs: list[NotebookJob], run: Run) -> list[NotebookResult]:
-    folder = run.folder / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    limits = workspace.settings.notebooks
-    return run_notebooks(
-        jobs,
-        folder,
-        workers=limits.workers,
-        limits=Limits(
-            start_s=limits.start_seconds,
-            cell_s=limits.cell_seconds,
-            total_s=limits.total_seconds,
-            memory_mb=limits.memory_mb,
-        ),
-    )
-
-
-def _render(
-    result: NotebookResult, staged: Path, renderer: Renderer, context: SiteContext, domain: str
-) -> PageResult:
+def _render(result: NotebookResult, staged: Path, renderer: Renderer, context: SiteContext) -> PageResult:
     """Write one person's folder; a failure names the folder, never a figure."""
-    place = result.job.page.split("/")[0]
+    place = result.job.page.split("/")[1]
     folder = staged / FOLDER / place
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    (folder / MARK).write_text(domain, encoding="utf-8")
+    (folder / MARK).write_text(str(result.job.parameters["domain"]), encoding="utf-8")
     name = f"{FOLDER}/{place}"
     # The page is the folder's first one, so its links and assets begin there.
     own = replace(result, job=replace(result.job, page=PAGE))

@@ -65,15 +65,16 @@ def columns_spec(
     return spec
 
 
-def rows_spec(bars: Sequence[Bar], width: int, kpi: Kpi, currency: str, row: int = 24) -> Spec:
-    """Return lying bars, the first one on top, each with its name before it."""
+def rows_spec(bars: Sequence[Bar], width: int, row: int = 24, *, narrow: bool = False) -> Spec:
+    """Return lying bars, the first one on top, each with its name before it (shorter where ``narrow``)."""
     low, high = _range(bars)
     marks = [bar.mark for bar in bars if bar.mark is not None]
     high = max([high, *marks])
-    left = min(int(max(len(bar.name) for bar in bars) * _LABEL_PX) + 10, width // 2)
+    left = min(int(max(len(bar.name) for bar in bars) * _LABEL_PX) + 10, width // 3 if narrow else width // 2)
     right = int(max(len(bar.text) for bar in bars) * _LABEL_PX) + 14
     # Values to the left of zero have their text there, so that side needs the room as well.
-    room = (high - low) * right / max(width - left - right, 1) if low < 0 else 0.0
+    drawn = width - left - right
+    room = (high - low) * right / max(drawn - right, 40) if low < 0 else 0.0
     most = int((left - 6) / 6.4)
     data: Data = {
         "bars": [

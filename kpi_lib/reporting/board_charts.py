@@ -12,7 +12,6 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.bars import Bar
 from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.chart_parts import (
-    COUNT,
     MONEY,
     UNKNOWN,
     columns_of,
@@ -92,7 +91,7 @@ def accounts(board: Board) -> Sketch:
     ] or [Bar("no revenue", 0.0)]  # fmt: skip
     largest = f"the largest is {bars[0].name} with {bars[0].text}"
     words = f"Net revenue of fiscal {board.fiscal_year} by account; {largest}."
-    return rows_of(bars, MONEY, board.currency, words)
+    return rows_of(bars, words)
 
 
 def _of_year(board: Board) -> pd.DataFrame:
@@ -153,7 +152,7 @@ def customer_changes(board: Board) -> Sketch:
     caption = (
         "Change of net revenue to date against the same days of last year; the customers that moved most."
     )
-    return rows_of(bars, MONEY, board.currency, words, caption)
+    return rows_of(bars, words, caption)
 
 
 def development_bridge(board: Board) -> Sketch:
@@ -178,7 +177,7 @@ def customers_by_status(board: Board) -> Sketch:
     ] or [Bar("no customers", 0.0)]
     words = f"Customers of fiscal {board.fiscal_year} by what became of them: "
     words += ", ".join(f"{bar.text} {bar.name}" for bar in bars) + "."
-    return rows_of(bars, COUNT, board.currency, words)
+    return rows_of(bars, words)
 
 
 def trend(board: Board) -> Sketch:

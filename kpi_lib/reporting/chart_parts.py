@@ -48,14 +48,14 @@ def _bare(bar: Bar) -> Bar:
     return Bar(bar.name, bar.end, bar.start, bar.colour)
 
 
-def rows_of(bars: Sequence[Bar], kpi: Kpi, currency: str, words: str, caption: str = "") -> Sketch:
+def rows_of(bars: Sequence[Bar], words: str, caption: str = "") -> Sketch:
     """Return lying bars."""
     return Sketch(
-        rows_spec(bars, WIDE, kpi, currency),
-        rows_spec(bars, NARROW, kpi, currency),
+        rows_spec(bars, WIDE),
+        rows_spec(bars, NARROW, narrow=True),
         words,
         caption,
-        rows_spec(bars, 660, kpi, currency, 20),
+        rows_spec(bars, 660, 20),
     )
 
 
@@ -70,5 +70,8 @@ def money_of(value: float, currency: str) -> str:
 
 
 def step_of(value: float, currency: str) -> str:
-    """Return a change of an amount for a label."""
-    return fmt.signed(value, MONEY, currency)
+    """Return a change of an amount for a label, short enough to stand beside others: ``−$467k``."""
+    if abs(value) < 10_000:
+        return fmt.signed(value, MONEY, currency)
+    short = fmt.exact(0.0, unit("currency"), currency).replace("0", fmt.compact(abs(value)))
+    return f"{fmt.MINUS if value < 0 else '+'}{short}"

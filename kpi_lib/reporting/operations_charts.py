@@ -12,7 +12,6 @@ from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.chart_parts import (
     COUNT,
     MONEY,
-    PERCENT,
     columns_of,
     money_of,
     number_of,
@@ -52,7 +51,7 @@ def pipeline_stages(board: Board) -> Sketch:
         for row in groups.sort_values("weighted", ascending=False).reset_index().to_dict("records")
     ] or [Bar("no deals", 0.0)]  # fmt: skip
     words = "Weighted open pipeline by stage: " + "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
-    return rows_of(bars, MONEY, board.currency, words)
+    return rows_of(bars, words)
 
 
 def contracts(board: Board) -> Sketch:
@@ -73,7 +72,7 @@ def contracts(board: Board) -> Sketch:
     caption = "How much of each running contract is spent; the tick is how much of its time is over."
     if len(running) > len(shown):
         caption += f" The {len(shown)} with the least spent of {len(running)}."
-    return rows_of(bars, PERCENT, board.currency, words, caption)
+    return rows_of(bars, words, caption)
 
 
 def fulfilment_days(board: Board) -> Sketch:
@@ -143,7 +142,7 @@ def nps_groups(board: Board) -> Sketch:
         bars.append(Bar(name, float(count), colour=colour, text=f"{count:,}{share}"))
     words = f"{fmt.plural(total, 'response')} in fiscal {board.fiscal_year}: "
     words += ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
-    return rows_of(bars, COUNT, board.currency, words)
+    return rows_of(bars, words)
 
 
 def inventory_months(board: Board) -> Sketch:

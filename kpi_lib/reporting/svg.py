@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 Spec = dict[str, Any]
+#: How long the first chart waits for the process that draws it.
+START_S = 20.0
 
 
 class SvgClient:
@@ -23,12 +26,23 @@ class SvgClient:
     def __call__(self, spec: Spec) -> str:
         """Return the SVG of a specification."""
         if self._connection is None:
-            self._connection = Client(self._address, authkey=self._key)
+            self._connection = self._connect()
         self._connection.send_bytes(json.dumps(spec, allow_nan=False, default=str).encode())
         answer = json.loads(self._connection.recv_bytes())
         if "error" in answer:
             raise ValueError(answer["error"])
         return str(answer["svg"])
+
+    def _connect(self) -> Connection[Any, Any]:
+        """Connect, waiting for a drawing process that is still starting."""
+        until = time.monotonic() + START_S
+        while True:
+            try:
+                return Client(self._address, authkey=self._key)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
 
 def serve(address: str, key: bytes) -> None:

@@ -126,7 +126,7 @@ def test_each_person_has_a_folder_of_their_own(both_once: Path) -> None:
     ]  # fmt: skip
     for folder in (private.resolve(), *folders):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE(next((both_once / "build/runs").glob("*/private")).stat().st_mode) == 0o700
+    assert stat.S_IMODE(next((both_once / "build/runs").glob("*/notebooks/private")).stat().st_mode) == 0o700
     for folder in folders:
         assert check_site(folder) == []
         assert list((folder / "downloads").glob("person-2026-11-20.pdf"))
