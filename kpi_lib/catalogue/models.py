@@ -148,6 +148,7 @@ class Catalogue(_Model):
     reports: tuple[Report, ...] = ()
     layers: dict[str, str] = Field(default_factory=dict)
     mart: str = ""
+    events: str = ""
     headline: str = ""
     cards: tuple[str, ...] = ()
     contributions: tuple[str, ...] = ()

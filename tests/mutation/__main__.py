@@ -2,7 +2,7 @@
 
 Run by hand (``make mutation``). All tests are collected once; each change is made in a fork of that
 process, which runs the tests that pass through the changed statement, the quickest first, until one fails.
-What no test notices is listed at the end: look at each, it is a rule without a test or a change without effect.
+What no test notices is listed: each is a rule without a test, or a change without effect.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ class Mutations:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure which test passes where, then try every change."""
         items = {item.nodeid: item for item in session.items}
-        self.lines, self.seconds, failed = _in_fork(lambda: _measure(items.values()), timeout=900.0) or ({}, {}, [])
+        self.lines, self.seconds, failed = _in_fork(lambda: _measure(items.values()), timeout=900.0) or (
+            {},
+            {},
+            [],
+        )
         if failed or not self.lines:
             raise pytest.UsageError(f"tests fail before anything is changed: {failed}")
         results = []
@@ -138,7 +142,9 @@ def _measure(
     for item in items:
         seen: set[tuple[str, int]] = set()
 
-        def trace(frame: types.FrameType, event: str, arg: object, seen: set[tuple[str, int]] = seen) -> object:
+        def trace(
+            frame: types.FrameType, event: str, arg: object, seen: set[tuple[str, int]] = seen
+        ) -> object:
             if not frame.f_code.co_filename.startswith(watched):
                 return None
             seen.add((frame.f_code.co_filename, frame.f_lineno))
@@ -212,7 +218,11 @@ def _renew(old: object, new: object) -> None:
         if hasattr(old, part) and hasattr(new, part) and not isinstance(old, types.FunctionType):
             old, new = getattr(old, part), getattr(new, part)
     if isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType):
-        old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+        old.__code__, old.__defaults__, old.__kwdefaults__ = (
+            new.__code__,
+            new.__defaults__,
+            new.__kwdefaults__,
+        )
 
 
 def _of_known_classes(value: object, module: types.ModuleType) -> object:
