@@ -182,6 +182,14 @@ def _check_references(catalogue: Catalogue) -> Iterator[Problem]:
             if code not in codes:
                 yield Problem(file, key, f"there is no KPI '{code}'.", did_you_mean(code, codes))
     yield from _check_events(file, catalogue)
+    for comparison in catalogue.comparisons:
+        if comparison.kind == "target":
+            yield Problem(
+                file,
+                f"comparisons[{comparison.name}]",
+                "tables do not keep a comparison with targets, which change while facts stay.",
+                "Ask for it where it is needed: kpi.rollup(…, comparisons=['prior_year', 'target']).",
+            )
     for model in catalogue.models:
         if not (catalogue.folder / "sql" / model.sql).is_file():
             yield Problem(file, f"models[{model.table}].sql", f"there is no file sql/{model.sql}.")
