@@ -233,6 +233,22 @@ def test_rounding_near_ties_is_pythons(whole: list[int], digits: int, divisor: f
     assert made.tolist() == [round(number, digits) + 0.0 for number in numbers]
 
 
+def test_rounding_of_large_numbers_near_ties_is_pythons() -> None:
+    rng = np.random.default_rng(1)
+    for size in (1e6, 1e9, 1e11, 1e12):
+        for digits in (1, 2, 3):
+            # Ties in decimal that are none in binary: scaled, some land on the wrong side of a half.
+            numbers = ((rng.integers(0, int(size), 3000) * 10 + 5) / 10.0 ** (digits + 1)).tolist()
+            numbers += [-number for number in numbers]
+            made = round_half_even(np.array(numbers), np.full(len(numbers), digits))
+            assert made.tolist() == [round(number, digits) for number in numbers]
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    made = round_half_even(np.array([-0.001, -0.0, 0.001, -0.5]), np.array([2, 2, 2, 0]))
+    assert [str(number) for number in made] == ["0.0"] * 4
+
+
 @given(st.lists(st.floats(allow_infinity=False), min_size=1))
 def test_numbers_are_written_as_json_reads_them(numbers: list[float]) -> None:
     texts = number_text(np.array(numbers)).to_pylist()
