@@ -89,6 +89,21 @@ def test_unpivot_fills_missing_days_with_nulls_and_leaves_out_inactive_ones() ->
     assert cells["03-11", 4, 0] == 0.5
 
 
+def test_a_series_is_there_from_the_day_it_opens_to_the_day_it_closes() -> None:
+    days = pd.date_range("2024-03-01", "2024-09-30")
+    known = catalogue(kpis=(MONEY, kpi(2, "sum", since=dt.date(2024, 4, 1))))
+    wide = pd.DataFrame({"date_key": np.repeat(days, 2), "entity_id": np.tile([2, 3], len(days))})
+    made = unpivot(wide.assign(sum_1=1.0, sum_2=2.0), known)
+    spans = made.groupby(["kpi_id", "entity_id"])["date_key"].agg(["min", "max"]).astype(str)
+    # South opens on 10 March, East closes on 5 September.
+    assert spans.T.to_dict("list") == {
+        (1, 2): ["2024-03-10", "2024-09-30"],
+        (1, 3): ["2024-03-01", "2024-09-05"],
+        (2, 2): ["2024-04-01", "2024-09-30"],
+        (2, 3): ["2024-04-01", "2024-09-05"],
+    }
+
+
 def test_a_distinct_count_without_a_column_is_left_to_its_events() -> None:
     known = catalogue(kpis=(MONEY, kpi(10, "distinct")))
     wide = pd.DataFrame({"date_key": pd.to_datetime(["2025-01-01"]), "entity_id": [0], "sum_1": [1.0]})
