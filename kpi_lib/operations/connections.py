@@ -20,8 +20,8 @@ TELL_AFTER = 3
 class Outage:
     """Failures in a row: how many, since when, when the last one was and what it said.
 
-    ``recovered_at`` is set while the count is 0 because the warehouse answered again after a count that people
-    had been told of.
+    ``recovered_at`` is set while the count is 0 because the warehouse answered again after people had been
+    told.
     """
 
     failures: int = 0
