@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kpi_lib.catalogue.profiles import BigQueryProfile
-from kpi_lib.errors import UsageError
+from kpi_lib.errors import AccessError
 from kpi_lib.warehouse.google_failures import Place, explain, foreign_errors
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def open_client(profile: BigQueryProfile, name: str) -> bigquery.Client:
 
     Raises
     ------
-    UsageError
+    AccessError
         When the client is not installed, or no usable credentials are found.
     """
     try:
@@ -41,7 +41,7 @@ def open_client(profile: BigQueryProfile, name: str) -> bigquery.Client:
         from google.auth.credentials import AnonymousCredentials
         from google.cloud import bigquery
     except ImportError as error:
-        raise UsageError(
+        raise AccessError(
             "The BigQuery client is not installed.",
             where=f"profile '{name}'",
             remedy='Run `pip install "kpi-lib[bigquery]"`.',
@@ -67,7 +67,7 @@ def credentials_in_use(profile: BigQueryProfile, name: str) -> str:
 
     Raises
     ------
-    UsageError
+    AccessError
         When there are none.
     """
     if emulator():
@@ -93,7 +93,7 @@ def _credentials(profile: BigQueryProfile, name: str) -> tuple[object, str]:
             f"key file {profile.key_file}",
         )
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(
+        raise AccessError(
             "The key file cannot be read as a service account's key.",
             where=f"profile '{name}': {profile.key_file}",
             remedy="Look at key_file of the profile, or remove it to use Application Default Credentials.",

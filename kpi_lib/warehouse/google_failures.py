@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kpi_lib.errors import DataError, DefinitionError, KpiError, RunError, UsageError, WarehouseError
+from kpi_lib.errors import AccessError, DataError, DefinitionError, KpiError, RunError, WarehouseError
 from kpi_lib.warehouse.permissions import denied
 
 _AGAIN = frozenset(
@@ -143,8 +143,8 @@ def _credentials(error: BaseException, where: str) -> KpiError:
 
     login = "Run `gcloud auth application-default login`, or name a key_file in the profile."
     if isinstance(error, auth.DefaultCredentialsError):
-        return UsageError(f"No usable credentials were found: {_short(error)}.", where=where, remedy=login)
-    return UsageError(
+        return AccessError(f"No usable credentials were found: {_short(error)}.", where=where, remedy=login)
+    return AccessError(
         f"The credentials have expired or were withdrawn: {_short(error)}.", where=where, remedy=login
     )
 
@@ -155,7 +155,7 @@ def _answered(error: BaseException, place: Place, where: str) -> KpiError:
     if code == 401:
         return _credentials(error, where)
     if "bytesBilledLimitExceeded" in given or "exceeded limit for bytes billed" in text:
-        return UsageError(
+        return AccessError(
             f"The query would read more than it may: {text.rstrip('.')}.", where=where,
             remedy="Raise maximum_bytes_billed or byte_budget of the profile if that is right.",
         )  # fmt: skip
@@ -172,14 +172,14 @@ def _answered(error: BaseException, place: Place, where: str) -> KpiError:
     if code == 404:
         return _absent(text, place, where)
     if "has not enabled BigQuery" in text or "accessNotConfigured" in given:
-        return UsageError(
+        return AccessError(
             f"BigQuery is not enabled in project {place.project}, or there is no such project.", where=where,
             remedy="Look at `project` of the profile in kpi.toml, or enable the BigQuery API.",
         )  # fmt: skip
     if code == 403:
         missing = denied(text)
         what = f"the permission {missing.permission}" if missing.permission else "a permission"
-        return UsageError(
+        return AccessError(
             f"The account lacks {what}{f' on {missing.on}' if missing.on else ''}.", where=where,
             remedy=missing.remedy if missing.permission else f"{text.rstrip('.')}. {missing.remedy}",
         )  # fmt: skip
@@ -196,7 +196,7 @@ def _answered(error: BaseException, place: Place, where: str) -> KpiError:
 def elsewhere(place: Place, where: str, detail: str, found: str = "") -> KpiError:
     """Return the error of a dataset that lies in another location."""
     lies = f" lies in {found}" if found else " is in another location"
-    return UsageError(
+    return AccessError(
         f"A dataset{lies}, and the profile says {place.location}: {detail.rstrip('.')}.", where=where,
         remedy="Set `location` of the profile; one night reads and writes in one location only.",
     )  # fmt: skip
@@ -206,12 +206,12 @@ def _absent(text: str, place: Place, where: str) -> KpiError:
     found = re.search(r"Not found: (\w+) (\S+)", text)
     kind, name = (found[1].lower(), found[2].rstrip(".,")) if found else ("", "")
     if kind == "project":
-        return UsageError(
+        return AccessError(
             f"There is no project {name}, or this account may not see it.", where=where,
             remedy="Look at `project` of the profile in kpi.toml.",
         )  # fmt: skip
     if kind == "dataset":
-        return UsageError(
+        return AccessError(
             f"There is no dataset {name} in {place.location}, or this account may not see it.", where=where,
             remedy="Look at `datasets` and `location` of the profile; `kpi doctor` checks them all.",
         )  # fmt: skip
@@ -220,7 +220,9 @@ def _absent(text: str, place: Place, where: str) -> KpiError:
             f"There is no table or view {name} in {place.location}.", where=where,
             remedy="Look whether the loader still writes it, or it was renamed; a night makes our own.",
         )  # fmt: skip
-    return UsageError(f"{text.rstrip('.')}.", where=where, remedy="`kpi doctor --profile` checks every name.")
+    return AccessError(
+        f"{text.rstrip('.')}.", where=where, remedy="`kpi doctor --profile` checks every name."
+    )
 
 
 _VALUES = re.compile(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kpi_lib.catalogue.profiles import BigQueryProfile
-from kpi_lib.errors import UsageError
+from kpi_lib.errors import AccessError
 
 # BigQuery bills no less than this for a table that a query reads.
 SMALLEST_BILL = 10 * 2**20
@@ -65,17 +65,17 @@ class JobLog:
 
         Raises
         ------
-        UsageError
+        AccessError
             When the query, or the run with it, would read more than the profile allows.
         """
         if estimate > self.maximum_bytes:
-            raise UsageError(
+            raise AccessError(
                 f"{step} would read {human(estimate)}; one query may read {human(self.maximum_bytes)}.",
                 where=where,
                 remedy="Raise maximum_bytes_billed of the profile if that is right.",
             )
         if estimate > self.left or self.left < SMALLEST_BILL:
-            raise UsageError(
+            raise AccessError(
                 f"{step} would read {human(estimate)}; of the run's {human(self.budget)} there are "
                 f"{human(self.left)} left after {len(self.jobs)} jobs.",
                 where=where,

@@ -113,7 +113,7 @@ class Jobs:
 
         Raises
         ------
-        UsageError
+        AccessError
             When it would read more than the profile allows, or a permission is missing.
         KpiError
             Whatever else BigQuery answers, explained.

@@ -13,7 +13,7 @@ pytest.importorskip("google.cloud.bigquery")
 
 from kpi_lib.catalogue import BigQueryProfile
 from kpi_lib.catalogue.profiles import Deadlines
-from kpi_lib.errors import DataError, DefinitionError, KpiError, RunError, UsageError, WarehouseError
+from kpi_lib.errors import AccessError, DataError, DefinitionError, KpiError, RunError, WarehouseError
 from kpi_lib.warehouse.google_client import credentials_in_use, open_client
 from kpi_lib.warehouse.joblog import JobLog
 from kpi_lib.warehouse.jobs import Jobs
@@ -183,17 +183,17 @@ def test_a_job_that_takes_too_long_is_given_up_and_cancelled(
     [
         (
             refusal(404, "notFound", "Not found: Project no-such-project"),
-            UsageError,
+            AccessError,
             "There is no project no-such-project, or this account may not see it.*`project` of the profile",
         ),
         (
             refusal(400, "invalid", "The project example-reporting has not enabled BigQuery."),
-            UsageError,
+            AccessError,
             "BigQuery is not enabled in project example-reporting, or there is no such project",
         ),
         (
             refusal(404, "notFound", f"Not found: Dataset {PROJECT}:winery_raw was not found in location US"),
-            UsageError,
+            AccessError,
             "There is no dataset example-reporting:winery_raw in US.*kpi doctor",
         ),
         (
@@ -212,7 +212,7 @@ def test_a_job_that_takes_too_long_is_given_up_and_cancelled(
                 f"Access Denied: Project {PROJECT}: User does not have bigquery.jobs.create permission "
                 f"in project {PROJECT}.",
             ),
-            UsageError,
+            AccessError,
             "lacks the permission bigquery.jobs.create on project example-reporting.*roles/bigquery.jobUser",
         ),
         (
@@ -222,7 +222,7 @@ def test_a_job_that_takes_too_long_is_given_up_and_cancelled(
                 f"Access Denied: Table {PROJECT}:winery_raw.stg_order: User does not have permission to "
                 f"query table {PROJECT}:winery_raw.stg_order, or perhaps it does not exist.",
             ),
-            UsageError,
+            AccessError,
             "lacks the permission bigquery.tables.getData on table example-reporting:winery_raw.stg_order.*"
             "roles/bigquery.dataViewer on the dataset",
         ),
@@ -233,14 +233,14 @@ def test_a_job_that_takes_too_long_is_given_up_and_cancelled(
                 f"Access Denied: Dataset {PROJECT}:winery_kpi: Permission bigquery.tables.create denied on "
                 f"dataset {PROJECT}:winery_kpi (or it may not exist).",
             ),
-            UsageError,
+            AccessError,
             "lacks the permission bigquery.tables.create on dataset example-reporting:winery_kpi.*dataEditor",
         ),
         (
             refusal(
                 400, "invalid", "Cannot read and write in different locations: source: EU, destination: US"
             ),
-            UsageError,
+            AccessError,
             "A dataset is in another location, and the profile says US",
         ),
         (
@@ -263,7 +263,7 @@ def test_a_job_that_takes_too_long_is_given_up_and_cancelled(
                 "bytesBilledLimitExceeded",
                 "Query exceeded limit for bytes billed: 10485760. 20971520 or higher required.",
             ),
-            UsageError,
+            AccessError,
             "would read more than it may.*20971520 or higher required.*maximum_bytes_billed",
         ),
         (
@@ -319,7 +319,7 @@ def test_credentials_that_have_expired(world: World, jobs: Jobs) -> None:
         Fault(INSERT, refusal(401, "authError", "Request had invalid authentication credentials.")),
     ]
     with pytest.raises(
-        UsageError, match=r"(?s)have expired or were withdrawn: .*revoked.*gcloud auth application"
+        AccessError, match=r"(?s)have expired or were withdrawn: .*revoked.*gcloud auth application"
     ):
         jobs.query("SELECT 7 AS n", step="facts", guard=False)
     assert world.ran == []
@@ -337,13 +337,13 @@ def test_a_dataset_in_another_location_is_told_from_one_that_is_missing(world: W
     world.datasets["winery_raw"] = "europe-west1"
     message = f"Not found: Dataset {PROJECT}:winery_raw was not found in location US"
     world.faults = [Fault(INSERT, refusal(404, "notFound", message))]
-    with pytest.raises(UsageError, match=r"lies in europe-west1, and the profile says US"):
+    with pytest.raises(AccessError, match=r"lies in europe-west1, and the profile says US"):
         jobs.query("SELECT 7 AS n", step="facts")
 
 
 def test_a_query_over_the_limit_is_refused_before_it_runs(world: World, jobs: Jobs) -> None:
     world.bytes = 21 * 2**30
-    with pytest.raises(UsageError, match=r"facts would read 21.0 GiB; one query may read 20.0 GiB"):
+    with pytest.raises(AccessError, match=r"facts would read 21.0 GiB; one query may read 20.0 GiB"):
         jobs.query("SELECT 7 AS n", step="facts")
     assert world.ran == []
 
@@ -354,7 +354,7 @@ def test_a_run_stops_at_its_byte_budget(world: World, monkeypatch: pytest.Monkey
         jobs.query("SELECT 7 AS n", step="one")
         jobs.query("SELECT 8 AS n", step="two")
         with pytest.raises(
-            UsageError, match=r"three would read 15.0 MiB; of the run's 40.0 MiB there are 10.0"
+            AccessError, match=r"three would read 15.0 MiB; of the run's 40.0 MiB there are 10.0"
         ):
             jobs.query("SELECT 9 AS n", step="three")
         assert len(world.ran) == 2
@@ -371,10 +371,10 @@ def test_a_run_stops_at_its_byte_budget(world: World, monkeypatch: pytest.Monkey
 def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    with pytest.raises(UsageError, match=r"(?s)No usable credentials were found.*gcloud auth"):
+    with pytest.raises(AccessError, match=r"(?s)No usable credentials were found.*gcloud auth"):
         open_client(profile(), "prod")
     (tmp_path / "key.json").write_text("{}")
-    with pytest.raises(UsageError, match="cannot be read as a service account's key"):
+    with pytest.raises(AccessError, match="cannot be read as a service account's key"):
         open_client(profile(key_file=tmp_path / "key.json"), "prod")
-    with pytest.raises(UsageError, match="cannot be read as a service account's key"):
+    with pytest.raises(AccessError, match="cannot be read as a service account's key"):
         credentials_in_use(profile(key_file=tmp_path / "absent.json"), "prod")
