@@ -9,6 +9,7 @@ from kpi_lib.errors import UsageError, did_you_mean
 from kpi_lib.reporting import board_cards, board_pieces, board_words, charts, tables, words
 from kpi_lib.reporting import cards as card_blocks
 from kpi_lib.reporting.board import Board, ScorecardReader, load_board
+from kpi_lib.reporting.brief import Brief, BriefReader, load_brief
 from kpi_lib.reporting.data import Reader, ReportData, load_report
 from kpi_lib.reporting.definitions import definition_rows
 from kpi_lib.reporting.markup import text_html, text_markdown
@@ -42,6 +43,11 @@ def report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "ALL") 
 def scorecard(wh: ScorecardReader, as_of: dt.date | str | None = None, person: str = "") -> Board:
     """Read what a scorecard page shows (see :func:`kpi_lib.reporting.board.load_board`)."""
     return load_board(wh, as_of, person)
+
+
+def brief(wh: BriefReader, as_of: dt.date | str | None = None) -> Brief:
+    """Read what the leadership brief shows (see :func:`kpi_lib.reporting.brief.load_brief`)."""
+    return load_brief(wh, as_of)
 
 
 def headline(report: ReportData | Board, kpi: str | None = None) -> Piece:
