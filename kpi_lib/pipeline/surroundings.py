@@ -17,10 +17,12 @@ from kpi_lib.pipeline.documents import documents, in_order
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, Record
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.api import write_api
-from kpi_lib.reporting.board import Board, load_board
+from kpi_lib.reporting.board import load_board
 from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
 from kpi_lib.reporting.downloads import FOLDER, write_details
+from kpi_lib.reporting.exported import Exported, load_exported
+from kpi_lib.reporting.kpi_files import write_kpi_files
 from kpi_lib.reporting.site import (
     DomainHome,
     board_home,
@@ -29,6 +31,7 @@ from kpi_lib.reporting.site import (
     write_home,
     write_kpi_index,
 )
+from kpi_lib.reporting.workbook import workbook_name, write_workbook
 from kpi_lib.warehouse import connect
 
 _PAYLOADS = (
@@ -38,6 +41,8 @@ _PAYLOADS = (
 
 def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
     """Return what the home page says about the run: all domains that passed, and which did not."""
+    standing = _standing(request.domains)
+    workbook = f"{FOLDER}/{workbook_name(standing['as_of'])}"
     return SiteContext(
         title=workspace.settings.site.title,
         run_id=run.run_id,
@@ -53,7 +58,8 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             if kept.error
         ),
         domains=tuple((catalogue.domain, catalogue.title) for catalogue in workspace.catalogues),
-        **_standing(request.domains),
+        files=(NavItem("Every figure (XLSX)", workbook),),
+        **standing,
     )
 
 
@@ -113,7 +119,7 @@ class _Shown:
 
     home: DomainHome
     payloads: tuple[Catalogue, pd.DataFrame] | None = None
-    board: Board | None = None
+    exported: Exported | None = None
 
 
 def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext) -> None:
@@ -122,26 +128,31 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     shown: dict[str, _Shown] = {}
     order = in_order(workspace, request)
     for catalogue, record in request.domains:
-        shown[catalogue.domain] = _read(workspace, order, catalogue, record, staged)
+        shown[catalogue.domain] = _read(workspace, order, catalogue, record, staged, context)
         if any(report.foreach == "kpi" for report in catalogue.reports):
             write_kpi_index(site, context, catalogue)
     for kept in request.kept:
-        shown[kept.catalogue.domain] = _kept(workspace, order, kept, staged)
+        shown[kept.catalogue.domain] = _kept(workspace, order, kept, staged, context)
         if kept.error and (site / kept.catalogue.domain).is_dir():
             mark_kept(site / kept.catalogue.domain, dt.date.fromisoformat(kept.record["as_of"]), kept.error)
     parts = [shown[catalogue.domain] for catalogue in order]
+    exported = [part.exported for part in parts if part.exported is not None]
     write_api(
         site,
         [part.payloads for part in parts if part.payloads is not None],
         context,
-        [part.board for part in parts if part.board is not None],
+        [item.board for item in exported if item.board is not None],
+        [item.report for item in exported if item.report is not None],
     )
+    write_workbook(site, exported, context)
     write_home(site, context, [part.home for part in parts])
 
 
-def _kept(workspace: Workspace, order: Sequence[Catalogue], kept: KeptDomain, staged: Path) -> _Shown:
+def _kept(
+    workspace: Workspace, order: Sequence[Catalogue], kept: KeptDomain, staged: Path, context: SiteContext
+) -> _Shown:
     if kept.published:
-        return _read(workspace, order, kept.catalogue, kept.record, staged, kept.error)
+        return _read(workspace, order, kept.catalogue, kept.record, staged, context, kept.error)
     return _Shown(DomainHome(kept.catalogue.domain, kept.catalogue.title, None, error=kept.error))
 
 
@@ -151,6 +162,7 @@ def _read(
     catalogue: Catalogue,
     record: Record,
     staged: Path,
+    context: SiteContext,
     error: str = "",
 ) -> _Shown:
     profile = workspace.profile_name or workspace.settings.default_profile
@@ -158,20 +170,22 @@ def _read(
     site = staged / "site"
     with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
         board = load_board(reader, as_of) if catalogue.has_scorecard else None
-        details = write_details(site, board) if board is not None else ()
-        files = [*_documents(site, order, catalogue, as_of), *details]
-        links = {"reports": _reports(catalogue), "downloads": files}
-        if catalogue.kpis:
-            home = home_of(catalogue, load_report(reader, as_of), error=error, **links)
-            return _Shown(home, (catalogue, reader.query(_PAYLOADS, {"as_of": as_of})), _loose(board))
-        if board is None:
+        report = load_report(reader, as_of) if catalogue.kpis else None
+        reports = _reports(catalogue)
+        if report is not None:
+            home = home_of(catalogue, report, reports=reports, error=error)
+        elif board is not None:
+            home = board_home(board, reports=reports, error=error)
+        else:
             return _Shown(DomainHome(catalogue.domain, catalogue.title, as_of, error=error))
-        return _Shown(board_home(board, error=error, **links), None, _loose(board))
-
-
-def _loose(board: Board | None) -> Board | None:
-    """Return a board that does not hold on to a closed warehouse."""
-    return replace(board, reader=None) if board is not None else None
+        payloads = reader.query(_PAYLOADS, {"as_of": as_of}) if report is not None else None
+        details = write_details(site, board) if board is not None else ()
+        exported = load_exported(reader, as_of, home.headline, report=report, board=board, error=error)
+    links = _documents(site, order, catalogue, as_of, context)
+    files = (*links, *write_kpi_files(site, exported), *details)
+    return _Shown(
+        replace(home, downloads=files), (catalogue, payloads) if payloads is not None else None, exported
+    )
 
 
 def _reports(catalogue: Catalogue) -> list[NavItem]:
@@ -183,7 +197,7 @@ def _reports(catalogue: Catalogue) -> list[NavItem]:
 
 
 def _documents(
-    site: Path, catalogues: Sequence[Catalogue], catalogue: Catalogue, as_of: dt.date
+    site: Path, catalogues: Sequence[Catalogue], catalogue: Catalogue, as_of: dt.date, context: SiteContext
 ) -> list[NavItem]:
     file = "scorecard" if not catalogue.kpis else "dashboard"
     return [
@@ -192,6 +206,7 @@ def _documents(
             for title, name in documents(catalogues, catalogue, as_of)
             if (site / FOLDER / name).is_file()
         ),
+        *context.files,
         NavItem("Figures (JSON)", f"api/v1/{file}.json"),
     ]
 
