@@ -12,6 +12,8 @@ from typing import Any
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting import live
+from kpi_lib.reporting.live import Reading
 from kpi_lib.reporting.theme import tokens
 
 Spec = dict[str, Any]
@@ -23,6 +25,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "end": {"align": "left", "dx": 8},
     "main_end": {"align": "left", "dx": 8, "fontWeight": 600},
     "above": {"align": "right", "dx": -7, "dy": -13, "fontWeight": 600},
+    "ahead": {"align": "left", "dx": -4, "dy": -13, "fontWeight": 600},
 }
 
 
@@ -107,8 +110,9 @@ def lines_spec(
     lines: Sequence[Line],
     labels: Sequence[Label],
     dots: Sequence[tuple[float, float, str]] = (),
+    readings: Sequence[Reading] = (),
 ) -> Spec:
-    """Return a chart of lines with labelled ends."""
+    """Return a chart of lines with labelled ends; ``readings`` are said at 1, 2, 3… along the axis."""
     texts: Data = {place: [] for place in PLACES}
     for label in labels:
         texts[label.place].append(
@@ -121,17 +125,28 @@ def lines_spec(
             for place, value in line.points
         ],
         "dots": [{"x": place, "y": value, "c": tokens()[colour]} for place, value, colour in dots],
+        live.READINGS: [
+            {**row, "x": row["i"], "l": row["i"] - 0.5, "r": row["i"] + 0.5} for row in live.rows_of(readings)
+        ],
         **texts,
     }
     x_axis = _axis([place for place, _ in frame.x_labels], [text for _, text in frame.x_labels])
     y_axis = _axis(frame.y_ticks, fmt.axis(frame.y_ticks, frame.kpi, frame.currency))
     spec = filled(_lines(), data, frame.width, frame.height, right=frame.right)
-    for layer in spec["layer"]:
-        layer["encoding"]["x"]["scale"]["domain"] = list(frame.x_domain)
-        layer["encoding"]["y"]["scale"]["domain"] = [frame.y_low, frame.y_high]
-        layer["encoding"]["x"]["axis"].update(x_axis)
-        layer["encoding"]["y"]["axis"].update(y_axis)
+    for channel, domain, axis in (
+        ("x", list(frame.x_domain), x_axis),
+        ("y", [frame.y_low, frame.y_high], y_axis),
+    ):
+        for encoding in channels(spec, channel):
+            encoding["scale"]["domain"] = domain
+            encoding["axis"].update(axis)
     return spec
+
+
+def channels(spec: Spec, channel: str) -> list[Spec]:
+    """Return a channel of every layer that has a scale of its own to set."""
+    found = (layer["encoding"].get(channel, {}) for layer in spec["layer"])
+    return [encoding for encoding in found if "scale" in encoding]
 
 
 @functools.cache
@@ -151,7 +166,8 @@ def _lines() -> Spec:
         "labelFlush": False,
         "labelBound": False,
     }
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(grid=False, **quiet))
+    across = {"scale": alt.Scale(nice=False, zero=False), "axis": alt.Axis(grid=False, **quiet)}
+    x = alt.X("x:Q", **across)
     y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(grid=True, **quiet))
     colour = alt.Color("c:N", scale=None)
     lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeJoin="round", clip=False)
@@ -173,7 +189,16 @@ def _lines() -> Spec:
                 .encode(x=x, y=y, text="text:N", color=colour)
                 for place, style in PLACES.items()
             ),
-        )
+            live.live_chart("rule", live.READINGS, "rule", color=tokens()["ly"]).encode(
+                x=x, opacity=live.shown_at()
+            ),
+            live.live_chart("circle", "lines", "points", size=44).encode(
+                x=x, y=y, color=colour, opacity=live.shown_at(f"datum.x === {live.AT}")
+            ),
+            live.live_chart("rect", live.READINGS, "hits", fillOpacity=0).encode(
+                x=alt.X("l:Q", **across), x2="r:Q", y=alt.value(0), y2=alt.value("height")
+            ),
+        ).add_params(live.pointing())
     )
 
 

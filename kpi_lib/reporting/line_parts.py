@@ -1,0 +1,73 @@
+"""What charts of lines share: their axes, their points, the months they are of, the targets they show."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+
+import pandas as pd
+
+from kpi_lib.catalogue.models import Kpi
+from kpi_lib.catalogue.targets import Target, period_bounds
+from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting.data import ReportData
+from kpi_lib.reporting.plotting import Frame, Point, nice_ticks
+
+
+def frame_of(
+    data: ReportData,
+    kpi: Kpi,
+    lines: list[tuple[Point, ...]],
+    size: tuple[int, int],
+    x_domain: tuple[float, float],
+    x_labels: tuple[tuple[float, str], ...],
+    zero: bool | None = None,
+) -> Frame:
+    values = [value for points in lines for _, value in points if value is not None] or [0.0, 1.0]
+    low, high = min(values), max(values)
+    if kpi.kind == "sum" if zero is None else zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    ticks = nice_ticks(low, high, 3 if size[0] < 500 else 4)
+    return Frame(*size, ticks, ticks[0], ticks[-1], kpi, data.currency, x_domain, x_labels)
+
+
+def points_of(values: pd.Series) -> tuple[Point, ...]:
+    return tuple(
+        (float(number), None if pd.isna(value) else float(value))
+        for number, value in enumerate(values, start=1)
+    )
+
+
+def day_labels(end: dt.date) -> tuple[tuple[float, str], ...]:
+    return tuple((float(day), str(day)) for day in (1, 10, 20, end.day))
+
+
+def short(value: float, kpi: Kpi, currency: str) -> str:
+    if kpi.format in ("currency", "number") and abs(value) >= 10_000:
+        text = fmt.compact(value)
+        if kpi.format == "number":
+            return text
+        shown = fmt.exact(0.0, kpi, currency)
+        return shown.replace(fmt.fixed(0, kpi.decimals), text)
+    return fmt.amount(value, kpi, currency)
+
+
+def month_of(day: dt.date) -> tuple[dt.date, dt.date]:
+    return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def year_earlier(day: dt.date) -> dt.date:
+    last = calendar.monthrange(day.year - 1, day.month)[1]
+    return day.replace(year=day.year - 1, day=min(day.day, last))
+
+
+def month_closed(day: dt.date) -> bool:
+    """Return whether a day is the last of its month."""
+    return day == month_of(day)[1]
+
+
+def targets_of(data: ReportData, kpi: Kpi) -> list[tuple[dt.date, dt.date, Target]]:
+    """Return a KPI's targets with the first and last day of each, the shortest period first."""
+    own = [item for item in data.targets if (item.metric, item.entity) == (kpi.code, data.entity.code)]
+    found = [(*period_bounds(item.period, data.catalogue.calendar), item) for item in own]
+    return sorted(found, key=lambda item: (item[1] - item[0], item[0]))
