@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kpi_lib.cli.options import DomainName, SettingsFile, now
 from kpi_lib.errors import DefinitionError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,13 +17,11 @@ if TYPE_CHECKING:
     from kpi_lib.catalogue.scorecard import Metric
 
 targets_app = typer.Typer(name="targets", help="Targets: list, set, history.", no_args_is_help=True)
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another kpi.toml.")]
-Domain = Annotated[str | None, typer.Option("--domain", help="A domain.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @targets_app.command("list")
-def list_targets(domain: Domain = None, as_json: Json = False, settings: SettingsFile = None) -> None:
+def list_targets(domain: DomainName = None, as_json: Json = False, settings: SettingsFile = None) -> None:
     """Show every target, checked against the definitions."""
     from kpi_lib.catalogue import load_catalogue, load_settings
     from kpi_lib.catalogue.targets import load_targets
@@ -51,7 +48,7 @@ def set_one(
     metric: Annotated[str, typer.Argument(help="A metric's key or a KPI's code.")],
     period: Annotated[str, typer.Argument(help="FY2026, 2026, 2026-Q4 or 2026-11.")],
     value: Annotated[str, typer.Argument(help="As it is stored, e.g. 1.05 for 105 %; 'none' removes it.")],
-    domain: Domain = None,
+    domain: DomainName = None,
     entity: Annotated[str, typer.Option(help="An entity's code.")] = "ALL",
     direction: Annotated[str | None, typer.Option(help="up or down; by default the definition's.")] = None,
     green: Annotated[float, typer.Option(help="On track from this share of what is expected.")] = 1.0,
@@ -72,9 +69,7 @@ def set_one(
             catalogue, item, entity=entity, period=period, value=_number(value), direction=direction,
             green=green, amber=amber,
         )  # fmt: skip
-    made = set_target(
-        loaded.targets, catalogue, target, key=key, who=who or _me(), at=dt.datetime.now(dt.UTC)
-    )
+    made = set_target(loaded.targets, catalogue, target, key=key, who=who or _me(), at=now())
     outcome = "removed" if target is None else f"{target.target:,.10g} {target.unit}"
     typer.echo(f"{' '.join(key[1:])}: {outcome}")
     typer.echo(f"{len(made.targets)} targets in {loaded.targets}; `kpi nightly` shows them.", err=True)

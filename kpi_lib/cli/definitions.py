@@ -1,0 +1,37 @@
+"""The commands that look at definitions and surroundings."""
+
+from __future__ import annotations
+
+import typer
+
+from kpi_lib.cli.options import Domains, ProfileName, SettingsFile
+
+
+def check(
+    domain: Domains = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Check the definitions and report every problem at once."""
+    from kpi_lib.catalogue import load_settings
+    from kpi_lib.pipeline.check import check as check_definitions
+
+    loaded = load_settings(settings)
+    names = tuple(domain or loaded.domains)
+    problems = check_definitions(loaded, names)
+    for problem in problems:
+        typer.echo(str(problem))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        typer.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''} found.", err=True)
+        raise typer.Exit(2)
+    typer.echo(f"The definitions of {', '.join(names)} are fine.")
+
+
+def doctor(profile: ProfileName = None, settings: SettingsFile = None) -> None:
+    """Say what is installed, found and reachable."""
+    from kpi_lib.pipeline.doctor import examine
+
+    findings = examine(settings, profile)
+    for finding in findings:
+        typer.echo(str(finding))
+    raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
