@@ -11,7 +11,17 @@ from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import live
 from kpi_lib.reporting.live import Reading
-from kpi_lib.reporting.plotting import Data, Spec, channels, filled, nice_ticks, template
+from kpi_lib.reporting.plotting import (
+    UNIT_TOP,
+    Data,
+    Spec,
+    channels,
+    filled,
+    nice_ticks,
+    template,
+    unit_chart,
+    unit_rows,
+)
 from kpi_lib.reporting.theme import tokens
 
 WIDE, NARROW = 1132, 358
@@ -22,7 +32,8 @@ _LABEL_PX = 7.2
 class Bar:
     """A bar from ``start`` to ``end``; ``text`` stands at its end, ``mark`` is a tick across it.
 
-    ``said`` is what a reader who points at it is told; by default the text, or the value.
+    ``said`` is what a reader who points at it is told; by default the text, or the value. The bar of a
+    period that is not over is ``open``: pale, its edge dashed.
     """
 
     name: str
@@ -32,12 +43,22 @@ class Bar:
     text: str = ""
     mark: float | None = None
     said: tuple[str, ...] = ()
+    open: bool = False
 
 
 def columns_spec(
-    bars: Sequence[Bar], width: int, height: int, kpi: Kpi, currency: str, every: int = 1
+    bars: Sequence[Bar],
+    width: int,
+    height: int,
+    kpi: Kpi,
+    currency: str,
+    every: int = 1,
+    unit: str = "",
 ) -> Spec:
-    """Return standing bars; ``every`` labels only each so many of them, the last one always."""
+    """Return standing bars; ``every`` labels only each so many of them, the last one always.
+
+    ``unit`` is what the axis counts, where its labels do not say it.
+    """
     low, high = _range(bars)
     ticks = nice_ticks(low, high, 3 if width < 500 else 4)
     names = fmt.axis(ticks, kpi, currency)
@@ -48,9 +69,10 @@ def columns_spec(
     }
     data: Data = {
         "bars": [
-            {"x": str(n), "y": bar.start, "z": bar.end, "c": tokens()[bar.colour]}
+            {"x": str(n), "y": bar.start, "z": bar.end, "c": tokens()[bar.colour], **_edge(bar)}
             for n, bar in enumerate(bars)
         ],
+        "unit": unit_rows(unit),
         "above": [
             {"x": str(n), "y": max(bar.start, bar.end), "text": bar.text, "c": tokens()["ink"]}
             for n, bar in enumerate(bars)
@@ -68,12 +90,16 @@ def columns_spec(
             for row in live.rows_of([_reading(bar, kpi, currency) for bar in bars])
         ],
     }
-    spec = filled(_columns(), data, width, height, left=left, top=22)
+    spec = filled(_columns(), data, width, height, left=left, top=UNIT_TOP if unit else 22)
     for encoding in channels(spec, "x"):
         encoding["scale"]["domain"] = order
     for encoding in channels(spec, "y"):
         encoding["scale"]["domain"] = [ticks[0], ticks[-1]]
     return spec
+
+
+def _edge(bar: Bar) -> dict[str, object]:
+    return {"o": 0.25, "w": 1.4, "d": (3, 3)} if bar.open else {"o": 1, "w": 0, "d": (1, 0)}
 
 
 def _reading(bar: Bar, kpi: Kpi, currency: str) -> Reading:
@@ -106,7 +132,12 @@ def rows_spec(bars: Sequence[Bar], width: int, row: int = 24, *, narrow: bool = 
             if bar.mark is not None
         ],
         "right": [
-            {"x": max(bar.end, bar.start), "y": str(n), "text": bar.text, "c": tokens()["mut"]}
+            {
+                "x": max(bar.end, bar.start, bar.mark or 0.0),
+                "y": str(n),
+                "text": bar.text,
+                "c": tokens()["mut"],
+            }
             for n, bar in enumerate(bars)
             if bar.end >= 0
         ],
@@ -125,7 +156,7 @@ def rows_spec(bars: Sequence[Bar], width: int, row: int = 24, *, narrow: bool = 
             for row in live.rows_of([Reading(bar.name, bar.said or (bar.text,)) for bar in bars])
         ],
     }
-    spec = filled(_rows(), data, width, row * len(bars) + 34, left=left, right=right, top=6)
+    spec = filled(_rows(), data, width, row * len(bars) + 12, left=left, right=right, top=6, bottom=4)
     for encoding in channels(spec, "x"):
         encoding["scale"]["domain"] = [low - room, high or 1.0]
     for encoding in channels(spec, "y"):
@@ -157,7 +188,19 @@ def _columns() -> Spec:
             alt.Chart(alt.NamedData("ticks"))
             .mark_text(align="right", dx=-8, **text)
             .encode(x=alt.value(0), y=y, text="text:N", color=alt.Color("t:N", scale=None)),
-            alt.Chart(alt.NamedData("bars")).mark_bar().encode(x=x, y=y, y2="z:Q", color=colour),
+            alt.Chart(alt.NamedData("bars"))
+            .mark_bar()
+            .encode(
+                x=x,
+                y=y,
+                y2="z:Q",
+                fill=alt.Fill("c:N", scale=None),
+                stroke=alt.Stroke("c:N", scale=None),
+                fillOpacity=alt.FillOpacity("o:Q", scale=None),
+                strokeWidth=alt.StrokeWidth("w:Q", scale=None),
+                strokeDash=alt.StrokeDash("d:N", scale=None),
+            ),
+            unit_chart(),
             alt.Chart(alt.NamedData("above"))
             .mark_text(dy=-9, **text)
             .encode(x=x, y=y, text="text:N", color=colour),

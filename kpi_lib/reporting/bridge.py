@@ -91,8 +91,8 @@ def _bridge(data: ReportData, kpi: Kpi, found: Sequence[Step], unknown: int) -> 
     bars.append(Bar("Change", whole.delta, 0.0, "acc", total, said=_said(data, kpi, _whole_step(whole))))
     told = ", ".join(f"{bar.name} {bar.text}" for bar in bars[:-1])
     words = f"{kpi.name}, {dates(whole)}: {total} in all; {told}."
-    caption = f"From {fmt.amount(whole.prior, kpi, data.currency)} to {fmt.amount(whole.value, kpi, data.currency)},"
-    caption += f" {dates(whole)}. Each bar starts where the one above it ends."
+    before, now = (fmt.amount(value, kpi, data.currency) for value in (whole.prior, whole.value))
+    caption = f"From {before} to {now}, {dates(whole)}. Each bar starts where the one above it ends."
     if unknown:
         caption += f" {fmt.plural(unknown, 'part')} without a comparison of its own: see “Not in these”."
     return rows_of(bars, words, caption)

@@ -16,13 +16,13 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import live, series
 from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.live import Reading
-from kpi_lib.reporting.plotting import BOTTOM, Data, Sketch, Spec, channels, filled, template
+from kpi_lib.reporting.plotting import Data, Sketch, Spec, channels, filled, template
 from kpi_lib.reporting.theme import tokens
 
 WEEKS = 53
 NARROW_WEEKS = 26
 SHADES = 5
-LEFT, TOP = 34, 22
+LEFT, TOP, BELOW = 34, 22, 4
 
 
 def heat(data: ReportData, kpi: Kpi) -> Sketch:
@@ -81,8 +81,13 @@ def _spec(data: ReportData, kpi: Kpi, rows: pd.DataFrame, weeks: int, width: int
     # most of what the chart weighs in a page, and there it stands once.
     sets: Data = {
         live.READINGS: [
-            {"i": number + 1, "t": _reading(data, kpi, row).words,
-             "week": row["week"], "weekday": row["weekday"], "shade": row["shade"]}
+            {
+                "i": number + 1,
+                "t": _reading(data, kpi, row).words,
+                "week": row["week"],
+                "weekday": row["weekday"],
+                "shade": row["shade"],
+            }
             for number, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True)
         ],
         "weekdays": [
@@ -94,8 +99,8 @@ def _spec(data: ReportData, kpi: Kpi, rows: pd.DataFrame, weeks: int, width: int
             for row in firsts.to_dict("records")
         ],
     }
-    height = int((width - LEFT) / weeks * 7) + TOP + BOTTOM
-    spec = filled(_calendar(), sets, width, height, top=TOP, left=LEFT)
+    height = int((width - LEFT) / weeks * 7) + TOP + BELOW
+    spec = filled(_calendar(), sets, width, height, top=TOP, left=LEFT, bottom=BELOW)
     for encoding in channels(spec, "x"):
         encoding["scale"]["domain"] = list(range(first, WEEKS))
     return spec

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting import theme
-from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.bundle import write_bundle
+from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult, is_token
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"

@@ -23,6 +23,7 @@ def frame_of(
     x_labels: tuple[tuple[float, str], ...],
     zero: bool | None = None,
 ) -> Frame:
+    """Return the axes of a chart of lines; sums start at zero, ``zero`` says otherwise."""
     values = [value for points in lines for _, value in points if value is not None] or [0.0, 1.0]
     low, high = min(values), max(values)
     if kpi.kind == "sum" if zero is None else zero:
@@ -32,6 +33,7 @@ def frame_of(
 
 
 def points_of(values: pd.Series) -> tuple[Point, ...]:
+    """Return values as points at 1, 2, 3…; what is missing has no height."""
     return tuple(
         (float(number), None if pd.isna(value) else float(value))
         for number, value in enumerate(values, start=1)
@@ -39,10 +41,12 @@ def points_of(values: pd.Series) -> tuple[Point, ...]:
 
 
 def day_labels(end: dt.date) -> tuple[tuple[float, str], ...]:
+    """Return the days of a month that get a label."""
     return tuple((float(day), str(day)) for day in (1, 10, 20, end.day))
 
 
 def short(value: float, kpi: Kpi, currency: str) -> str:
+    """Return a value for a label beside a line: ``$720k``."""
     if kpi.format in ("currency", "number") and abs(value) >= 10_000:
         text = fmt.compact(value)
         if kpi.format == "number":
@@ -53,10 +57,12 @@ def short(value: float, kpi: Kpi, currency: str) -> str:
 
 
 def month_of(day: dt.date) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day of a day's month."""
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def year_earlier(day: dt.date) -> dt.date:
+    """Return the same date a year earlier, or the last of that month."""
     last = calendar.monthrange(day.year - 1, day.month)[1]
     return day.replace(year=day.year - 1, day=min(day.day, last))
 

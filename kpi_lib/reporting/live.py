@@ -92,11 +92,9 @@ def page_data(sketch: Sketch) -> str:
         {"spec": wide, "narrow": difference(wide, narrow) or {}}, ensure_ascii=False, separators=(",", ":")
     )
     names = {colour.lower(): name for name, colour in tokens().light.items()}
-    text = _COLOUR.sub(
-        lambda found: f'"var(--{names[found[1]]})"' if found[1] in names else found[0], text
-    )
-    # Nothing in the data can end the element that holds it.
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = _COLOUR.sub(lambda found: f'"var(--{names[found[1]]})"' if found[1] in names else found[0], text)
+    # Nothing in the data can be taken for markup by the element that holds it.
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def difference(before: Any, after: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 import pandas as pd
@@ -171,5 +170,3 @@ def _month_caption(data: ReportData, drawn: _Month) -> str:
     if last < data.as_of.day:
         words.append(f"The line ends where data is missing: {last + 1} {data.as_of:%b}.")
     return " ".join(words)
-
-

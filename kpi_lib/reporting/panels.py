@@ -102,11 +102,10 @@ def _spec(
         _add_lines(sets, panel, spot, number * MONTHS, open_month=not month_closed(data.as_of))
         _add_frame(sets, panel, spot, months, fmt.axis((spot.low, spot.high), kpi, data.currency))
         _add_readings(sets, _readings(data, kpi, panel, months), spot, number * MONTHS)
-    spec = filled(_panels(), sets, width, height, top=0, left=0)
+    spec = filled(_panels(), sets, width, height, top=0, left=0, bottom=0)
     for channel, domain in (("x", [0, width]), ("y", [height, 0])):
         for encoding in channels(spec, channel):
             encoding["scale"]["domain"] = domain
-    spec["height"], spec["padding"]["bottom"] = height, 0
     return spec
 
 

@@ -19,7 +19,7 @@ def chart_piece(sketch: Sketch, name: str, heading: str = "") -> Piece:
     caption = f"<figcaption>{text_html(sketch.caption)}</figcaption>" if sketch.caption else ""
     data = ""
     if is_live(sketch.wide):
-        data = f'<script type="application/json" class="spec">{page_data(sketch)}</script>'
+        data = f'<template class="spec">{page_data(sketch)}</template>'
     figure = (
         f'<figure class="chart"><div class="stage">{drawing.inline(wide, sketch.description, "wide")}'
         f"{drawing.inline(narrow, sketch.description, 'narrow')}{data}</div>{caption}</figure>"

@@ -20,6 +20,8 @@ Spec = dict[str, Any]
 Data = dict[str, list[dict[str, Any]]]
 Point = tuple[float, float | None]
 TOP, BOTTOM, LEFT = 12, 26, 46
+#: With the unit of the axis written above it.
+UNIT_TOP = 30
 #: Where a label lies beside its point.
 PLACES: dict[str, dict[str, Any]] = {
     "end": {"align": "left", "dx": 8},
@@ -77,7 +79,17 @@ class Frame:
     currency: str
     x_domain: tuple[float, float]
     x_labels: tuple[tuple[float, str], ...]
-    right: int = 86
+    right: int = 94
+
+    @property
+    def unit(self) -> str:
+        """What the axis counts; empty where its labels carry their unit."""
+        return self.kpi.title if self.kpi.format == "number" else ""
+
+    @property
+    def top(self) -> int:
+        """The room above the highest tick."""
+        return UNIT_TOP if self.unit else TOP
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> tuple[float, ...]:
@@ -93,7 +105,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> tuple[float, ...]:
 
 def spread(labels: Sequence[Label], frame: Frame, gap_px: float = 15) -> list[Label]:
     """Return labels of one column moved apart so that none lies on another."""
-    gap = gap_px * (frame.y_high - frame.y_low) / (frame.height - TOP - BOTTOM)
+    gap = gap_px * (frame.y_high - frame.y_low) / (frame.height - frame.top - BOTTOM)
     moved: list[Label] = []
     for label in sorted(labels, key=lambda item: item.y):
         floor = moved[-1].y + gap if moved else label.y
@@ -128,11 +140,12 @@ def lines_spec(
         live.READINGS: [
             {**row, "x": row["i"], "l": row["i"] - 0.5, "r": row["i"] + 0.5} for row in live.rows_of(readings)
         ],
+        "unit": unit_rows(frame.unit),
         **texts,
     }
     x_axis = _axis([place for place, _ in frame.x_labels], [text for _, text in frame.x_labels])
     y_axis = _axis(frame.y_ticks, fmt.axis(frame.y_ticks, frame.kpi, frame.currency))
-    spec = filled(_lines(), data, frame.width, frame.height, right=frame.right)
+    spec = filled(_lines(), data, frame.width, frame.height, right=frame.right, top=frame.top)
     for channel, domain, axis in (
         ("x", list(frame.x_domain), x_axis),
         ("y", [frame.y_low, frame.y_high], y_axis),
@@ -189,6 +202,7 @@ def _lines() -> Spec:
                 .encode(x=x, y=y, text="text:N", color=colour)
                 for place, style in PLACES.items()
             ),
+            unit_chart(LEFT),
             live.live_chart("rule", live.READINGS, "rule", color=tokens()["ly"]).encode(
                 x=x, opacity=live.shown_at()
             ),
@@ -199,6 +213,23 @@ def _lines() -> Spec:
                 x=alt.X("l:Q", **across), x2="r:Q", y=alt.value(0), y2=alt.value("height")
             ),
         ).add_params(live.pointing())
+    )
+
+
+def unit_rows(text: str) -> list[dict[str, Any]]:
+    """Return the row that writes what an axis counts; none where its labels say it."""
+    return [{"text": text}] if text else []
+
+
+def unit_chart(left: int = 0) -> Any:
+    """Return the layer that writes what the vertical axis counts, above its highest label."""
+    import altair as alt
+
+    style = {"align": "left", "baseline": "middle", "fontSize": 12, "color": tokens()["mut"]}
+    return (
+        alt.Chart(alt.NamedData("unit"))
+        .mark_text(**style)
+        .encode(x=alt.value(4 - left), y=alt.value(-19), text="text:N")
     )
 
 
@@ -222,12 +253,13 @@ def filled(
     right: int = 0,
     top: int = TOP,
     left: int = LEFT,
+    bottom: int = BOTTOM,
 ) -> Spec:
     """Return a copy of a template with its data and its outer size."""
     spec = copy.deepcopy(template)
     spec["datasets"] = data
-    spec["width"], spec["height"] = width - left - right, height - top - BOTTOM
-    spec["padding"] = {"left": left, "right": right, "top": top, "bottom": BOTTOM}
+    spec["width"], spec["height"] = width - left - right, height - top - bottom
+    spec["padding"] = {"left": left, "right": right, "top": top, "bottom": bottom}
     return spec
 
 

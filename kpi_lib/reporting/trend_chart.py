@@ -159,5 +159,3 @@ def _trend_caption(data: ReportData, kpi: Kpi, table: pd.DataFrame) -> str:
     elif left_out:
         words.append(f"{fmt.plural(left_out, 'month')} without full data or without a value left out.")
     return " ".join(words)
-
-

@@ -134,7 +134,7 @@
     });
   };
 
-  for (const script of document.querySelectorAll(".stage > script.spec")) {
-    enliven(script.parentElement, () => JSON.parse(script.textContent));
+  for (const spec of document.querySelectorAll(".stage > template.spec")) {
+    enliven(spec.parentElement, () => JSON.parse(spec.content.textContent));
   }
 })();
