@@ -13,7 +13,7 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
 from kpi_lib.catalogue.targets import Target
 from kpi_lib.errors import DataError, UsageError
-from kpi_lib.periods import Window
+from kpi_lib.periods import Window, iso_day
 from kpi_lib.reporting.markup import text_html
 from kpi_lib.reporting.theme import notebook_style
 
@@ -243,7 +243,7 @@ def _date(value: dt.date | str) -> dt.date:
     if isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return iso_day(value)
     except ValueError as error:
         raise UsageError(f"'{value}' is no date.", where="as_of", remedy="Write it as 2026-11-20.") from error
 
