@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         definition,
         headline,
         notes,
+        quality,
         report,
+        restatements,
         scorecard,
         table,
     )
@@ -33,10 +35,13 @@ _HOMES = {
     "connect": "kpi_lib.warehouse",
     "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
-        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
+        (
+            "cards", "chart", "complete", "definition", "headline", "notes", "quality", "report",
+            "restatements", "scorecard", "table",
+        ),
         "kpi_lib.reporting.display",
     ),
-}
+}  # fmt: skip
 __all__ = [
     "cards",
     "catalogue",
@@ -47,7 +52,9 @@ __all__ = [
     "definition",
     "headline",
     "notes",
+    "quality",
     "report",
+    "restatements",
     "rollup",
     "scorecard",
     "table",

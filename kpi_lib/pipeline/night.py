@@ -278,7 +278,7 @@ class _Night:
                 )
                 with run.step("gate", catalogue.domain) as step:
                     domain.gate = run_gate(
-                        self.workspace, catalogue, warehouse, domain.built.span, run.folder
+                        self.workspace, catalogue, warehouse, domain.built.span, run
                     )
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()

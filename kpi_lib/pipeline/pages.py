@@ -128,6 +128,7 @@ def _report_jobs(
         items = [
             (f"entity/{entity.code.lower()}", entity.name, {"entity_code": entity.code})
             for entity in catalogue.entities
+            if entity.id != 0
         ]
     else:
         items = [(report.name, report.title, {})]

@@ -13,9 +13,10 @@ from kpi_lib.reporting import charts, series
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.cells import PARTIAL
 from kpi_lib.reporting.data import Figure, ReportData
+from kpi_lib.reporting.locations import UNASSIGNED
 from kpi_lib.reporting.markup import Prose, strong
 from kpi_lib.reporting.reasons import changed, dates, prior_days, why_no_change
-from kpi_lib.reporting.tables import SEED_WINDOWS, UNASSIGNED, window_label
+from kpi_lib.reporting.tables import SEED_WINDOWS, window_label
 from kpi_lib.reporting.words import month_complete
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpi_lib.reporting.markup import raw_typst
@@ -64,4 +65,13 @@ def section(name: str, heading: str, *content: str, classes: str = "group") -> s
     return (
         f'<section class="{classes}" aria-labelledby="{name}"><h2 id="{name}">{heading}</h2>'
         f"{''.join(content)}</section>"
+    )
+
+
+def stacked(pieces: Sequence[Piece]) -> Piece:
+    """Return pieces below one another as one."""
+    return Piece(
+        html="".join(piece.html for piece in pieces),
+        markdown="\n\n".join(piece.markdown for piece in pieces),
+        plain="\n\n".join(piece.plain for piece in pieces),
     )
