@@ -11,7 +11,8 @@ import pandas as pd
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.compute.changes import fact_changes
-from kpi_lib.pipeline.build import Span, changed_from, differing_facts, dim_entity, dim_kpi, roll_up
+from kpi_lib.pipeline.build import Span, changed_from, differing_facts, roll_up
+from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.warehouse import DuckDBWarehouse, Reader
 from kpi_lib.warehouse.ledger import Publication, write_ledger
 from kpi_lib.warehouse.tables import FACTS, physical_layers

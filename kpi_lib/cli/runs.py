@@ -42,7 +42,8 @@ def nightly(
     log_format: Log = LogFormat.text,
 ) -> None:
     """Run the whole night: tables, gate, notebooks, pages, publish."""
-    from kpi_lib.pipeline.night import NightOptions, run_night
+    from kpi_lib.pipeline.night import run_night
+    from kpi_lib.pipeline.night_types import NightOptions
 
     workspace = open_workspace(settings, profile, domain)
     options = NightOptions(
@@ -89,7 +90,8 @@ def build(
     log_format: Log = LogFormat.text,
 ) -> None:
     """Build marts, facts and roll-ups, gate them, and publish the tables; the pages stay as they are."""
-    from kpi_lib.pipeline.night import NightOptions, run_build
+    from kpi_lib.pipeline.night import run_build
+    from kpi_lib.pipeline.night_types import NightOptions
 
     workspace = open_workspace(settings, profile, domain)
     options = NightOptions(as_of=read_date(as_of, "--as-of"), full=full, last_days=days)
@@ -108,7 +110,8 @@ def backfill(
     log_format: Log = LogFormat.text,
 ) -> None:
     """Compute the roll-ups of a range of as-of dates again and publish the tables."""
-    from kpi_lib.pipeline.night import NightOptions, run_build
+    from kpi_lib.pipeline.night import run_build
+    from kpi_lib.pipeline.night_types import NightOptions
 
     first, last = read_date(start, "--from"), read_date(end, "--to")
     if first is None or last is None or last < first:
@@ -152,7 +155,8 @@ def render(
     log_format: Log = LogFormat.text,
 ) -> None:
     """Run notebooks and rendering alone, from the published tables, and publish the pages."""
-    from kpi_lib.pipeline.night import NightOptions, run_render
+    from kpi_lib.pipeline.night import run_render
+    from kpi_lib.pipeline.night_types import NightOptions
 
     workspace = open_workspace(settings, profile, domain)
     options = NightOptions(renderer=renderer.value, only=tuple(only or ()), limit=limit)

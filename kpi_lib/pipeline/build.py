@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pandas as pd
 
 from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
-from kpi_lib.catalogue.fingerprint import meaning
 from kpi_lib.compute import dashboard_from_facts, unpivot
 from kpi_lib.compute.changes import differing_rows, fact_changes, no_changes
 from kpi_lib.compute.refresh import dates_to_refresh
@@ -19,6 +17,7 @@ from kpi_lib.errors import DataError, UsageError
 from kpi_lib.frames import FACTS
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline import scorecard
+from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
 from kpi_lib.warehouse.ledger import grown_days, source_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
@@ -276,50 +275,3 @@ def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
 
 def _same_columns(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> bool:
     return set(dashboard_columns(catalogue)) <= set(warehouse.columns(DASHBOARD_TABLE))
-
-
-def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:
-    """Return the KPI dimension, one row a KPI."""
-    return pd.DataFrame(
-        [
-            {
-                "kpi_id": kpi.id,
-                "kpi_code": kpi.code,
-                "kpi_name": kpi.name,
-                "kpi_group": kpi.group,
-                "kind": kpi.kind,
-                "format": kpi.format,
-                "unit": kpi.unit,
-                "decimals": kpi.decimals,
-                "direction": kpi.direction,
-                "definition": kpi.definition,
-                "terms": json.dumps(kpi.terms),
-                "version": kpi.version,
-                "scale": kpi.scale,
-                "since": kpi.since,
-                "fingerprint": meaning(kpi),
-            }
-            for kpi in catalogue.kpis
-        ]
-    ).astype({"since": "datetime64[s]"})
-
-
-def dim_entity(catalogue: Catalogue) -> pd.DataFrame:
-    """Return the entity dimension, one row an entity."""
-    ids = {entity.code: entity.id for entity in catalogue.entities}
-    frame = pd.DataFrame(
-        [
-            {
-                "entity_id": entity.id,
-                "entity_code": entity.code,
-                "entity_name": entity.name,
-                "entity_type": entity.type,
-                "parent_id": ids.get(entity.parent or ""),
-                "opened": entity.opened,
-                "closed": entity.closed,
-                "rule": entity.rule,
-            }
-            for entity in catalogue.entities
-        ]
-    )
-    return frame.astype({"parent_id": "Int64", "opened": "datetime64[s]", "closed": "datetime64[s]"})

@@ -3,81 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.catalogue.targets import load_targets
-from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did_you_mean
+from kpi_lib.errors import DataError, DefinitionError, UsageError, did_you_mean
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE, storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
-from kpi_lib.pipeline.build import Built, build_domain
-from kpi_lib.pipeline.gate import run_gate, summary, words
+from kpi_lib.pipeline.build import build_domain
+from kpi_lib.pipeline.carry_over import carry_over
+from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
+from kpi_lib.pipeline.night_types import DomainRun, NightOptions, NightResult
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
-from kpi_lib.pipeline.private import carry_downloads, carry_private
 from kpi_lib.pipeline.scorecard import restore
+from kpi_lib.pipeline.unchanged import is_unchanged, newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
-from kpi_lib.quality import GateResult, preload
+from kpi_lib.quality import preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
 from kpi_lib.reporting.render import choose_renderer
 from kpi_lib.warehouse import DuckDBWarehouse, fingerprint
 from kpi_lib.warehouse.tables import physical_layers
 
 LOCK_WAIT_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class NightOptions:
-    """What was asked for; see the command line's help."""
-
-    as_of: dt.date | None = None
-    renderer: str = "auto"
-    only: tuple[str, ...] = ()
-    limit: int | None = None
-    force: bool = False
-    full: bool = False
-    last_days: int = 1
-    backfill: tuple[dt.date, dt.date] | None = None
-
-
-@dataclass(frozen=True)
-class NightResult:
-    """What a run left behind."""
-
-    run_id: str
-    status: str
-    site: Path
-    pdfs: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    exit_code: int = 0
-
-    def lines(self) -> list[str]:
-        """Return the result as lines for the command line."""
-        out = [*self.notes, *(f"failed: {item}" for item in self.failed)]
-        if self.site.is_file():
-            out.append(f"site: {self.site}")
-        return out + [f"pdf:  {pdf}" for pdf in self.pdfs]
-
-
-@dataclass
-class _DomainRun:
-    """One domain on its way through the night."""
-
-    catalogue: Catalogue
-    fingerprint: str = ""
-    built: Built | None = None
-    gate: GateResult | None = None
-    error: KpiError | None = None
-    record: dict[str, Any] = field(default_factory=dict)
 
 
 def run_night(
@@ -93,7 +49,7 @@ def run_night(
         Whatever else stopped the run; what was published before stays.
     """
     night = _Night(workspace, options, clock, progress, "nightly")
-    if night.newest_comes_first():
+    if newest_comes_first(workspace, night.published, options, night.domains, night.code):
         # An older date publishes the tables of all dates: pages that disagree with them must not stay.
         _Night(workspace, replace(options, as_of=None), clock, progress, "nightly").run()
         night = _Night(workspace, options, clock, progress, "nightly")
@@ -135,23 +91,8 @@ class _Night:
         self.pages = pages
         self.releases = workspace.releases
         self.published = self.releases.record() or {}
-        self.domains = [_DomainRun(catalogue) for catalogue in workspace.catalogues]
+        self.domains = [DomainRun(catalogue) for catalogue in workspace.catalogues]
         self.code = workspace.code_version()
-
-    def newest_comes_first(self) -> bool:
-        """Whether an older date was asked for while sources or code changed since the last night."""
-        if self.options.as_of is None:
-            return False
-        for item in self.domains:
-            record = self.published.get("domains", {}).get(item.catalogue.domain)
-            if record is None or str(self.options.as_of) >= record["as_of"]:
-                continue
-            landing = self.workspace.landing(item.catalogue)
-            if self.published["code_version"] != self.code or record["fingerprint"] != fingerprint(
-                landing, item.catalogue
-            ):
-                return True
-        return False
 
     def run(self) -> NightResult:
         self._check_only()
@@ -226,35 +167,22 @@ class _Night:
         for item in self.domains:
             landing = self.workspace.landing(item.catalogue)
             item.fingerprint = fingerprint(landing, item.catalogue) if self.tables else ""
-        options = self.options
-        if self.kind != "nightly" or options.force or options.full or options.only or options.limit:
+        if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
-        if self.published.get("kind") != "nightly" or self.published.get("code_version") != self.code:
+        if not self.releases.intact():
             return None
-        if self.published.get("partial", True) or not self.releases.intact():
-            return None
-        if self.published.get("renderer_asked") != options.renderer or self.published.get("failed"):
-            return None
-        held = self.published["domains"]
-        for item in self.domains:
-            record = held.get(item.catalogue.domain)
-            if record is None or record["fingerprint"] != item.fingerprint or record.get("error"):
-                return None
-            # Same fingerprint, same manifest: the watermark of the record is today's too.
-            if str(options.as_of or record["watermark"]) != record["as_of"]:
-                return None
         return NightResult(
             run_id=self.published["run_id"],
             status="unchanged",
             site=self._site(),
-            pdfs=self._pdfs(self.published),
+            pdfs=self._pdfs(self.published["domains"]),
             notes=(
                 f"Nothing changed since run {self.published['run_id']}: same sources, definitions and code. "
                 "Use --force to run anyway.",
             ),
         )
 
-    def _build(self, domain: _DomainRun, staged: Path, run: Run) -> None:
+    def _build(self, domain: DomainRun, staged: Path, run: Run) -> None:
         catalogue = domain.catalogue
         file = staged / WAREHOUSE
         before = staged / f"before-{WAREHOUSE}"
@@ -283,7 +211,7 @@ class _Night:
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)
-            domain.record = _domain_record(domain)
+            domain.record = domain.make_record()
         except (DataError, DefinitionError) as error:
             domain.error = error
             domain.record = {
@@ -306,47 +234,32 @@ class _Night:
     def _take_published(self) -> None:
         held = self.published.get("domains", {})
         for item in self.domains:
-            if item.catalogue.domain not in held:
+            if item.name not in held:
                 raise UsageError(
-                    f"Nothing of '{item.catalogue.domain}' is built yet.",
+                    f"Nothing of '{item.name}' is built yet.",
                     remedy="Run `kpi nightly` or `make report` first.",
                 )
-            item.record = held[item.catalogue.domain]
+            item.record = held[item.name]
 
     def _published_as_of(self, catalogue: Catalogue) -> dt.date | None:
         record = self.published.get("domains", {}).get(catalogue.domain)
         return dt.date.fromisoformat(record["as_of"]) if record and "as_of" in record else None
 
     def _carry_over(self, staged: Path) -> None:
-        """Bring the published pages along that this run does not make anew."""
         current = self.releases.current()
         if current is None:
             return
-        failed = [item.catalogue.domain for item in self.domains if item.error is not None]
-        failed += self._not_asked_for()
-        dates = {item.record.get("as_of") for item in self.domains}
-        if not self.pages or self.options.only or self.options.limit or self._archive_only():
-            shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
-            carry_private(current, staged, None)
-        for name in failed:
-            if (current / "site" / name).is_dir():
-                shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
-            carry_private(current, staged, name)
-            carry_downloads(current, staged, name)
-        # Pages of other dates are never written again, so a second name for the same file is safe.
-        for folder in (current / "site" / "archive").glob("*/"):
-            if folder.name not in dates:
-                shutil.copytree(
-                    folder,
-                    staged / "site" / "archive" / folder.name,
-                    copy_function=_link_or_copy,
-                    dirs_exist_ok=True,
-                )
-        for file in (current / "pdf").glob("*.pdf"):
-            if not any(file.stem.endswith(f"-{date}") for date in dates):
-                _link_or_copy(str(file), str(staged / "pdf" / file.name))
-            elif not self.pages:
-                shutil.copy2(file, staged / "pdf" / file.name)
+        failed = [item.name for item in self.domains if item.error is not None]
+        carry_over(
+            current,
+            staged,
+            everything=not self.pages
+            or bool(self.options.only or self.options.limit)
+            or self._archive_only(),
+            domains=failed + self._not_asked_for(),
+            dates={str(item.record.get("as_of")) for item in self.domains},
+            pages=self.pages,
+        )
 
     def _archive_only(self) -> bool:
         """Whether this run is for an older date than the published one."""
@@ -395,21 +308,16 @@ class _Night:
         ))  # fmt: skip
 
     def _not_asked_for(self) -> list[str]:
-        asked = {item.catalogue.domain for item in self.domains}
+        asked = {item.name for item in self.domains}
         held = self.published.get("domains", {})
         return [name for name in self.workspace.settings.domains if name in held and name not in asked]
 
     def _record(self, run: Run, pages: list[PageResult]) -> dict[str, Any]:
         keep = self._archive_only()
         before = self.published.get("domains", {})
-        domains = {
-            **before,
-            **{
-                item.catalogue.domain: (
-                    before[item.catalogue.domain] if keep and item.catalogue.domain in before else item.record
-                )
-                for item in self.domains
-            },
+        made = {
+            item.name: before[item.name] if keep and item.name in before else item.record
+            for item in self.domains
         }
         return {
             "schema_version": 1,
@@ -420,70 +328,33 @@ class _Night:
             "partial": bool(self.options.only or self.options.limit),
             "published_at": self.clock().isoformat(),
             "failed": [page.name for page in pages if not page.ok],
-            "domains": domains,
+            "domains": {**before, **made},
         }
 
     def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:
+        records = {item.name: item.record for item in self.domains}
         failed = [f"{page.name}: {page.error}" for page in pages if not page.ok]
-        failed += [f"{item.catalogue.domain}: {item.error}" for item in self.domains if item.error]
+        failed += [f"{item.name}: {item.error}" for item in self.domains if item.error]
         exit_code = max(
             (item.error.exit_code for item in self.domains if item.error), default=1 if failed else 0
         )
         status = "published" if not failed else "published with failures"
-        run.finish(
-            status, domains={item.catalogue.domain: item.record for item in self.domains}, failed=failed
-        )
-        notes = [self._note(item) for item in self.domains if item.error is None]
+        run.finish(status, domains=records, failed=failed)
+        notes = [item.note() for item in self.domains if item.error is None]
         return NightResult(
             run_id=run.run_id,
             status=status,
             site=self._site(),
-            pdfs=self._pdfs({"domains": {item.catalogue.domain: item.record for item in self.domains}}),
+            pdfs=self._pdfs(records),
             notes=tuple(notes),
             failed=tuple(failed),
             exit_code=exit_code,
         )
 
-    def _note(self, item: _DomainRun) -> str:
-        record = item.record
-        gate = record["gate"]
-        note = (
-            f"{item.catalogue.domain}: as of {record['as_of']}, "
-            f"{gate['passed']} of {gate['total']} checks passed"
-        )
-        if not gate["warnings"]:
-            return note
-        return f"{note}, {gate['warnings']} warning{'s' if gate['warnings'] > 1 else ''}"
-
     def _site(self) -> Path:
         return self.workspace.settings.output / "site" / "index.html"
 
-    def _pdfs(self, record: dict[str, Any]) -> tuple[Path, ...]:
+    def _pdfs(self, domains: Mapping[str, Any]) -> tuple[Path, ...]:
         folder = self.workspace.settings.output / "pdf"
-        dates = {item.get("as_of") for item in record["domains"].values()}
+        dates = {item.get("as_of") for item in domains.values()}
         return tuple(sorted(file for date in dates for file in folder.glob(f"*-{date}.pdf")))
-
-
-def _domain_record(domain: _DomainRun) -> dict[str, Any]:
-    built, gate = domain.built, domain.gate
-    if built is None or gate is None:
-        raise DataError("The domain was not built.", where=domain.catalogue.domain)
-    return {
-        "as_of": str(built.span.as_of),
-        "watermark": str(built.span.watermark),
-        "first_day": str(built.span.first_day),
-        "fingerprint": domain.fingerprint,
-        "cause": built.cause,
-        "sources": [
-            {key: str(value) for key, value in row.items()} for row in built.loads.to_dict("records")
-        ],
-        "gate": summary(gate),
-    }
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

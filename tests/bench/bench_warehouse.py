@@ -15,7 +15,7 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.compute import dashboard_from_facts, unpivot
-from kpi_lib.pipeline.build import dim_entity, dim_kpi
+from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.reader import Reader
 from kpi_lib.warehouse.tables import DASHBOARD, FACTS, SOURCE_LOAD, physical_layers

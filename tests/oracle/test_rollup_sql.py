@@ -15,7 +15,7 @@ from kpi_lib.compute import rollup
 from kpi_lib.errors import UsageError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, ROLLUPS
 from kpi_lib.periods import STANDARD_COMPARISONS, STANDARD_WINDOWS, Calendar, Window, spans
-from kpi_lib.pipeline.build import dim_entity, dim_kpi
+from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.ledger_tables import KEYS, MEASURES
 from kpi_lib.warehouse.rollup import PARAMETERS, build_rollups, load_spans, rollup_in_warehouse, rollup_sql

@@ -13,10 +13,10 @@ import pytest
 from kpi_lib.catalogue import Catalogue, Profile, load_catalogue, load_settings, read
 from kpi_lib.catalogue.fingerprint import definitions, meaning
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
-from kpi_lib.pipeline.build import dim_kpi
 from kpi_lib.pipeline.check import check
 from kpi_lib.pipeline.check_published import check_published
 from kpi_lib.pipeline.check_sql import check_model_columns
+from kpi_lib.pipeline.dimensions import dim_kpi
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.tables import physical_layers
 from tests.oracle.cases import catalogue, kpi

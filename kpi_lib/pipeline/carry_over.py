@@ -1,0 +1,66 @@
+"""Bring the published pages along that a run does not make anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from kpi_lib.pipeline.private import carry_downloads, carry_private
+
+
+def carry_over(
+    current: Path,
+    staged: Path,
+    *,
+    everything: bool,
+    domains: Sequence[str],
+    dates: Collection[str],
+    pages: bool,
+) -> None:
+    """Copy from the published release what this run leaves as it is.
+
+    Parameters
+    ----------
+    current, staged
+        The folders of the published release and of the one being made.
+    everything
+        The whole site is taken first; what the run makes is written over it.
+    domains
+        The domains that this run makes no pages of.
+    dates
+        The as-of dates whose archive and PDFs this run makes.
+    pages
+        Whether this run makes pages at all.
+    """
+    if everything:
+        shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
+        carry_private(current, staged, None)
+    for name in domains:
+        if (current / "site" / name).is_dir():
+            shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
+        carry_private(current, staged, name)
+        carry_downloads(current, staged, name)
+    # Pages of other dates are never written again, so a second name for the same file is safe.
+    for folder in (current / "site" / "archive").glob("*/"):
+        if folder.name not in dates:
+            shutil.copytree(
+                folder,
+                staged / "site" / "archive" / folder.name,
+                copy_function=_link_or_copy,
+                dirs_exist_ok=True,
+            )
+    for file in (current / "pdf").glob("*.pdf"):
+        if not any(file.stem.endswith(f"-{date}") for date in dates):
+            _link_or_copy(str(file), str(staged / "pdf" / file.name))
+        elif not pages:
+            shutil.copy2(file, staged / "pdf" / file.name)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

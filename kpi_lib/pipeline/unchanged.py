@@ -1,0 +1,54 @@
+"""Whether a night has anything to do, and whether an older date may go first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kpi_lib.pipeline.night_types import DomainRun, NightOptions
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.warehouse import fingerprint
+
+
+def is_unchanged(
+    published: Mapping[str, Any], options: NightOptions, domains: Iterable[DomainRun], code: str
+) -> bool:
+    """Whether a plain night would publish what is published: same sources, definitions, code and dates."""
+    if options.force or options.full or options.only or options.limit:
+        return False
+    if published.get("kind") != "nightly" or published.get("code_version") != code:
+        return False
+    if published.get("partial", True) or published.get("failed"):
+        return False
+    if published.get("renderer_asked") != options.renderer:
+        return False
+    held = published["domains"]
+    for item in domains:
+        record = held.get(item.name)
+        if record is None or record["fingerprint"] != item.fingerprint or record.get("error"):
+            return False
+        # Same fingerprint, same manifest: the watermark of the record is today's too.
+        if str(options.as_of or record["watermark"]) != record["as_of"]:
+            return False
+    return True
+
+
+def newest_comes_first(
+    workspace: Workspace,
+    published: Mapping[str, Any],
+    options: NightOptions,
+    domains: Iterable[DomainRun],
+    code: str,
+) -> bool:
+    """Whether an older date was asked for while sources or code changed since the last night."""
+    if options.as_of is None:
+        return False
+    for item in domains:
+        record = published.get("domains", {}).get(item.name)
+        if record is None or str(options.as_of) >= record["as_of"]:
+            continue
+        if published["code_version"] != code:
+            return True
+        if record["fingerprint"] != fingerprint(workspace.landing(item.catalogue), item.catalogue):
+            return True
+    return False
