@@ -19,7 +19,11 @@ from kpi_lib.reporting.api import write_api
 from kpi_lib.reporting.board import Board, load_board
 from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.definitions_page import PAGE as DEFINITIONS
+from kpi_lib.reporting.definitions_page import write_definitions
 from kpi_lib.reporting.downloads import write_details
+from kpi_lib.reporting.entity_index import write_entity_index
+from kpi_lib.reporting.locations import has_pages
 from kpi_lib.reporting.site import (
     DomainHome,
     board_home,
@@ -51,7 +55,10 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             for kept in request.kept
             if kept.error
         ),
-        domains=tuple((catalogue.domain, catalogue.title) for catalogue in workspace.catalogues),
+        domains=tuple(
+            (catalogue.domain, catalogue.title)
+            for catalogue in (*workspace.catalogues, *(kept.catalogue for kept in request.kept))
+        ),
         **_standing(request.domains),
     )
 
@@ -97,6 +104,7 @@ def _navigation(workspace: Workspace, request: PageRequest) -> tuple[NavItem, ..
                 continue
             place = {"kpi": "kpi/index", "entity": "entity/index"}.get(report.foreach or "", report.name)
             items.append(NavItem(report.nav or report.title, f"{name}/{place}.html"))
+        items.append(NavItem("Definitions", f"{name}/{DEFINITIONS}"))
     return (*items, NavItem("Archive", "archive/index.html"))
 
 
@@ -115,8 +123,12 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     shown: dict[str, _Shown] = {}
     for catalogue, record in request.domains:
         shown[catalogue.domain] = _read(workspace, catalogue, record, staged)
+        own = replace(context, banner="", **_standing([(catalogue, record)]))
+        write_definitions(site, own, catalogue)
         if any(report.foreach == "kpi" for report in catalogue.reports):
-            write_kpi_index(site, context, catalogue)
+            write_kpi_index(site, own, catalogue)
+        if has_pages(catalogue):
+            _write_entity_index(workspace, catalogue, record, staged, own)
     for kept in request.kept:
         shown[kept.catalogue.domain] = _kept(workspace, kept, staged)
         if kept.error and (site / kept.catalogue.domain).is_dir():
@@ -130,6 +142,15 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
         [part.board for part in parts if part.board is not None],
     )
     write_home(site, context, [part.home for part in parts])
+
+
+def _write_entity_index(
+    workspace: Workspace, catalogue: Catalogue, record: Record, staged: Path, context: SiteContext
+) -> None:
+    profile = workspace.profile_name or workspace.settings.default_profile
+    as_of = dt.date.fromisoformat(record["as_of"])
+    with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
+        write_entity_index(staged / "site", context, load_report(reader, as_of))
 
 
 def _kept(workspace: Workspace, kept: KeptDomain, staged: Path) -> _Shown:

@@ -22,7 +22,7 @@ _LOADS = {
 _LINKS = {("a", "href"), ("area", "href")}
 _CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 #: Words a page may hold for good reason are not looked at inside these.
-_SILENT = {"script", "style", "template", "code"}
+_SILENT = {"script", "style", "template", "code", "samp"}
 
 
 @dataclass

@@ -203,6 +203,26 @@ class SiteContext:
 
         return tuple(named(item) for item in items)
 
+    def sections(self) -> tuple[tuple[NavItem, tuple[NavItem, ...]], ...]:
+        """Return the navigation by domain: a link to each domain with its pages; loose links have none.
+
+        A site of one domain has loose links only: nothing has to be told apart.
+        """
+        titles = dict(self.domains)
+        folders = [item.href.partition("/")[0] for item in self.nav]
+        held = {folder for folder in folders if folder in titles}
+        if len(held) < 2:
+            return tuple((item, ()) for item in self.nav)
+        found: dict[str, list[NavItem]] = {}
+        for folder, item in zip(folders, self.nav, strict=True):
+            found.setdefault(folder if folder in held else item.href, []).append(item)
+        return tuple(
+            (NavItem(self.domain_label(items[0].href) or titles[name], items[0].href), tuple(items))
+            if name in held
+            else (items[0], ())
+            for name, items in found.items()
+        )
+
     @property
     def as_of_words(self) -> str:
         """The as-of day for people: ``Fri 20 Nov 2026``."""

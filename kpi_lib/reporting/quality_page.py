@@ -150,7 +150,7 @@ def _failure(rule: Rule) -> Piece:
     since = f"for {fmt.plural(rule.failing_runs, 'run')} in a row" if rule.failing_runs > 1 else "new"
     lines = [("Found", rule.observed), ("Since", since), ("What to do", rule.remedy)]
     terms = "".join(
-        f"<dt>{text_html(term)}</dt><dd>{text_html(text)}</dd>" for term, text in lines if text
+        f"<dt>{term}</dt><dd>{_said(text)}</dd>" for term, text in lines if text
     )
     badge = f'<span class="badge {_badge(rule)}">{ICONS[rule.severity]} {rule.severity.capitalize()}</span>'
     where = f'<span class="mut">{text_html(rule.place)}</span>'
@@ -158,7 +158,7 @@ def _failure(rule: Rule) -> Piece:
     shown = f"<details><summary>{text_html(rows.label)}</summary>{rows.html}</details>" if rows else ""
     said = [f"{term}: {text}" for term, text in lines if text]
     return Piece(
-        html=f'<article class="failure"><h3>{text_html(rule.expected)}</h3><p>{badge} {where}</p>'
+        html=f'<article class="failure"><h3>{_said(rule.expected)}</h3><p>{badge} {where}</p>'
         f'<dl class="def">{terms}</dl>{shown}</article>',
         markdown="\n\n".join(
             [
@@ -168,6 +168,11 @@ def _failure(rule: Rule) -> Piece:
         ),
         plain="\n".join([f"{rule.severity.capitalize()}: {rule.expected}", *said]),
     )
+
+
+def _said(text: str) -> str:
+    """Return text of a suite or of the data as HTML; words like "None" in it are no slip of the page."""
+    return f"<samp>{text_html(text)}</samp>"
 
 
 def _badge(rule: Rule) -> str:
@@ -190,7 +195,7 @@ def _failing_rows(rule: Rule) -> Grid | None:
 
 
 def _value_cell(value: object) -> Cell:
-    return Cell(fmt.DASH, spoken="none") if value is None else Cell(str(value))
+    return Cell(fmt.DASH, spoken="none") if value is None else Cell(str(value), html=_said(str(value)))
 
 
 def _with_days(data: QualityData) -> list[tuple[Mapping[str, object], int | None]]:
@@ -309,10 +314,10 @@ def _rule_row(rule: Rule) -> Row:
     result = f'<span class="{TONES[state]}"><span aria-hidden="true">{ICONS[state]}</span> {word}</span>'
     return Row(
         (
-            Cell(rule.expected, html=f"{text_html(rule.expected)}<small>{text_html(rule.place)}</small>"),
+            Cell(rule.expected, html=f"{_said(rule.expected)}<small>{text_html(rule.place)}</small>"),
             Cell(rule.severity),
             Cell(word, html=result),
-            Cell(rule.observed),
+            Cell(rule.observed, html=_said(rule.observed)),
             _history_cell(rule),
         )
     )
