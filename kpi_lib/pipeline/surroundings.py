@@ -183,11 +183,15 @@ def _loose(board: Board | None) -> Board | None:
 
 
 def _reports(catalogue: Catalogue) -> list[NavItem]:
-    return [
-        NavItem(item.title, f"{catalogue.domain}/{item.name}.html")
-        for item in catalogue.reports
-        if item.foreach is None
-    ]
+    """Return the links to a domain's pages other than those of single KPIs, locations and persons."""
+    name, found = catalogue.domain, []
+    for item in catalogue.reports:
+        if item.foreach in ("kpi", "entity"):
+            label = item.nav or item.title
+            found.append(NavItem(label, f"{name}/{item.foreach}/index.html"))
+        elif item.foreach is None:
+            found.append(NavItem(item.title, f"{name}/{item.name}.html"))
+    return [*found, NavItem("Definitions", f"{name}/{DEFINITIONS}")]
 
 
 def _documents(site: Path, catalogue: Catalogue, as_of: dt.date) -> list[NavItem]:

@@ -171,6 +171,22 @@ class SiteContext:
         return self.trusted and not self.gate.warnings and not self.noticed
 
     @property
+    def verdict(self) -> str:
+        """Whether the figures may be trusted, as the headline of a page about all of them."""
+        if self.banner:
+            return "Not all figures are of this night"
+        if not self.gate.ok:
+            return "Not to be trusted as it is: critical checks failed"
+        if not self.complete:
+            through = f"only through {day(self.watermark)}" if self.watermark else "as far as nobody knows"
+            return f"Read with care: the sources are complete {through}"
+        count = len(self.noticed)
+        if count:
+            things = "one thing" if count == 1 else f"{count} things"
+            return f"Complete through {self.as_of_words}, with {things} to know"
+        return f"Complete through {self.as_of_words}, and checked"
+
+    @property
     def mark(self) -> str:
         """The sign before the status: all is well, something to read first, or not to be trusted as it is."""
         if self.healthy:

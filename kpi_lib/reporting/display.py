@@ -133,6 +133,8 @@ def table(
         return stacked([_group(report, item.code) for item in report.catalogue.groups if report.catalogue.in_group(item.code)])
     if kind == "locations":
         return locations_piece(report)
+    if kind == "contributions" and not report.catalogue.contributions:
+        return Piece("", "", "")
     if kind == "contributions":
         grid = tables.contributions_grid(report, "mtd")
         return grid_piece(grid, "contributions", "What made the difference, month to date")

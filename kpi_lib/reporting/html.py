@@ -205,8 +205,15 @@ def _navigation(page: str, context: SiteContext) -> dict[str, Any]:
         _Link(top.label, relative(top.href, page), "true" if items and items == pages else _current(top.href, page))
         for top, items in sections
     ]  # fmt: skip
+    checks = next((item for item in context.nav if item.href == f"{folder}/data_quality.html"), None)
     own = [_Link(item.label, relative(item.href, page), _current(item.href, page)) for item in pages]
-    return {"nav": tops, "pages": own, "domain_title": dict(context.domains).get(folder, "")}
+    return {
+        "nav": tops,
+        "pages": own,
+        "domain_title": dict(context.domains).get(folder, ""),
+        # Of the whole site the home page tells what the checks noticed; of a domain, its own page does.
+        "checks": relative(checks.href, page) if checks else "",
+    }
 
 
 def page_title(title: str, page: str, context: SiteContext) -> str:

@@ -123,7 +123,7 @@ def locations_piece(data: ReportData) -> Piece:
         link = element("a", text_html(words), attributes={"href": index})
         home = '<a href="../daily_dashboard.html">The whole</a> · ' if folder and _has_daily(data.catalogue) else ""
         after = f'<p class="foot-note">{home}{link}</p>'
-    return grid_piece(grid, "locations", f"{text_html(data.kpi().title)} by location", after=after)
+    return grid_piece(grid, "locations", f"{data.kpi().title} by location", after=after)
 
 
 def _has_daily(catalogue: Catalogue) -> bool:

@@ -84,7 +84,8 @@ def _incomplete(figures: Sequence[Figure], prior: bool) -> list[Prose]:
         days = figure.prior_missing_days if prior else figure.missing_days
         if reason in ("partial", "not_loaded"):
             stock = reason == "partial" and figure.kpi.kind == "last"
-            gaps[reason, figure.window.name, days, stock].append(figure.kpi)
+            # Where nothing at all is there, it does not matter of how many days.
+            gaps[reason, figure.window.name, days if reason == "partial" else 0, stock].append(figure.kpi)
     windows: dict[tuple[str, int, tuple[str, ...]], list[Figure]] = defaultdict(list)
     for (reason, window, days, _), kpis in gaps.items():
         sample = next(figure for figure in figures if figure.window.name == window and figure.kpi == kpis[0])

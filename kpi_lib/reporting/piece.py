@@ -39,7 +39,9 @@ class Piece:
     layout: str = "two"
 
     def __or__(self, other: Piece) -> Piece:
-        """Return both, side by side on wide screens."""
+        """Return both, side by side on wide screens; an empty one takes no place."""
+        if not (self.html and other.html):
+            return self if self.html else other
         markdown = f"{self.markdown}\n\n{other.markdown}"
         if self.typst and other.typst:
             columns = f"#v(6pt)\n#grid(columns: (1fr, 1fr), column-gutter: 18pt, {self.typst}, {other.typst})"

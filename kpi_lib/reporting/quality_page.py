@@ -185,7 +185,7 @@ def _failing_rows(rule: Rule) -> Grid | None:
         return None
     names = list(dict.fromkeys(name for row in rule.failing for name in row))
     shown = rule.failing[:MOST_ROWS]
-    label = f"The first {fmt.plural(len(shown), 'row')} that break{'s' if len(shown) == 1 else ''} it"
+    label = "The row that breaks it" if len(shown) == 1 else f"The first {len(shown)} rows that break it"
     return Grid(
         label,
         tuple(Column(name, number=False) for name in names),
@@ -215,13 +215,13 @@ def freshness_grid(data: QualityData) -> Grid:
     loaded = {str(row["source"]) for row in data.loads.to_dict("records")}
     absent = [name for name in required if name not in loaded]
     rows += [
-        Row((Cell(name, html=_named(name, required)), *(Cell(fmt.DASH, spoken="not loaded") for _ in range(3)),
-             Cell("not loaded"), Cell(fmt.DASH, spoken="none")))
+        Row((Cell(name, html=_named(name, required)), Cell("not loaded"),
+             *(Cell(fmt.DASH, spoken="not loaded") for _ in range(4))))
         for name in absent
     ]  # fmt: skip
     columns = (
-        Column("Source", number=False), Column("From", number=False), Column("Complete through", number=False),
-        Column("Loaded", number=False), Column("Behind", number=False), Column("Rows"),
+        Column("Source", number=False), Column("Behind", number=False), Column("Complete through", number=False),
+        Column("Loaded", number=False), Column("Begins", number=False), Column("Rows"),
     )  # fmt: skip
     return Grid("How fresh the sources are", columns, tuple(rows))
 
@@ -245,10 +245,10 @@ def _load_row(
     return Row(
         (
             Cell(name, html=_named(name, required)),
-            Cell(_date(row["loaded_from"])),
+            behind,
             Cell(_date(row["complete_through"])),
             _loaded_cell(data, row["loaded_at"]),
-            behind,
+            Cell(_date(row["loaded_from"])),
             Cell(fmt.DASH if pd.isna(count) else f"{int(float(str(count))):,}"),  # type: ignore[call-overload]
         )
     )
