@@ -16,7 +16,7 @@ from kpi_lib.warehouse import write_sources
 AS_OF = dt.date(2026, 11, 20)
 FIRST = dt.date(2025, 11, 10)
 SCRIPT = "<script>alert('ran')</script>"
-SIGNS = "a | b $1 #2 *3* _4_ `5` [6](7) \\8 & \"9\""
+SIGNS = 'a | b $1 #2 *3* _4_ `5` [6](7) \\8 & "9"'
 FORMULA = "=cmd()"
 RTL = "إيرادات المبيعات הכנסות"
 LONG = ("Revenue of everything that was ever sold anywhere, " * 4)[:199] + "x"
@@ -151,7 +151,9 @@ def write_domain(parent: Path, landing: Path, places: int = 200) -> Path:
 def sales(places: int) -> pd.DataFrame:
     """Return the source: values from a ten-thousandth to ten billion, below zero, never there, there once."""
     days = pd.date_range(FIRST, AS_OF)
-    day, place = (item.ravel() for item in np.meshgrid(np.arange(len(days)), np.arange(places), indexing="ij"))
+    day, place = (
+        item.ravel() for item in np.meshgrid(np.arange(len(days)), np.arange(places), indexing="ij")
+    )
     newest = day == len(days) - 1
     nothing = np.full(len(day), np.nan)
     return pd.DataFrame(
@@ -179,7 +181,8 @@ def _kpis() -> str:
             f"definition = {json.dumps('What it is: ' + name, ensure_ascii=False)}\n"
         )
     parts.append(
-        '[[kpis]]\nid = 20\ncode = "share"\nname = "Share, | of $ nothing"\ngroup = "second"\nkind = "ratio"\n'
+        '[[kpis]]\nid = 20\ncode = "share"\nname = "Share, | of $ nothing"\ngroup = "second"\n'
+        'kind = "ratio"\n'
         'numerator = "above"\ndenominator = "below"\nformat = "percent"\nunit = "points"\ndecimals = 1\n'
         'scale = 100\ndefinition = "Below zero."\n'
     )

@@ -83,8 +83,8 @@ def make_pages(
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):
-        shown = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
-        named = " ".join(catalogue.model_dump_json() for catalogue in shown)
+        known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
+        named = " ".join(catalogue.model_dump_json() for catalogue in known)
         problems = check_site(staged / "site", stray_words(named))
         if problems:
             shown = "\n".join(f"  {problem}" for problem in problems[:10])

@@ -87,6 +87,7 @@ def _windows(catalogue: Catalogue) -> Iterator[Chapter]:
         Entry(f"window-{window.name}", window_label(window), "", (("Days", window_words(window)),))
         for window in catalogue.windows
     ]
+    others = [item.name for item in catalogue.comparisons if item != PRIOR_YEAR]
     entries.append(
         Entry(
             "comparison",
@@ -95,10 +96,10 @@ def _windows(catalogue: Catalogue) -> Iterator[Chapter]:
             (
                 (
                     "Days",
-                    "The same dates a year earlier; a whole month is held against the whole month, 29 February "
-                    "against 28 February.",
+                    "The same dates a year earlier; a whole month is held against the whole month,"
+                    " 29 February against 28 February.",
                 ),
-                ("Also compared", ", ".join(item.name for item in catalogue.comparisons if item != PRIOR_YEAR)),
+                ("Also compared", fmt.listed(others, most=9)),
             ),
         )
     )  # fmt: skip
@@ -157,8 +158,8 @@ def catalogue_markdown(catalogues: Sequence[Catalogue]) -> str:
     lines = [
         "# The catalogue of figures",
         "",
-        "Made from the definitions by `kpi definitions`; a test holds that it is current. Change the definitions,",
-        "then run `kpi definitions --write docs/catalogue.md`.",
+        "Made from the definitions by `kpi definitions`; a test holds that it is current.",
+        "Change the definitions, then run `kpi definitions --write docs/catalogue.md`.",
     ]
     for catalogue in catalogues:
         lines += ["", f"## {_plain(catalogue.title)} (`{catalogue.domain}`)"]

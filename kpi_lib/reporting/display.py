@@ -130,7 +130,13 @@ def table(
     if kind == "group":
         return _group(report, group)
     if kind == "groups":
-        return stacked([_group(report, item.code) for item in report.catalogue.groups if report.catalogue.in_group(item.code)])
+        return stacked(
+            [
+                _group(report, item.code)
+                for item in report.catalogue.groups
+                if report.catalogue.in_group(item.code)
+            ]
+        )
     if kind == "locations":
         return locations_piece(report)
     if kind == "contributions" and not report.catalogue.contributions:

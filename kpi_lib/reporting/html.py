@@ -202,9 +202,13 @@ def _navigation(page: str, context: SiteContext) -> dict[str, Any]:
     folder = page.partition("/")[0]
     pages = next((items for _, items in sections if items and items[0].href.startswith(f"{folder}/")), ())
     tops = [
-        _Link(top.label, relative(top.href, page), "true" if items and items == pages else _current(top.href, page))
+        _Link(
+            top.label,
+            relative(top.href, page),
+            "true" if items and items == pages else _current(top.href, page),
+        )
         for top, items in sections
-    ]  # fmt: skip
+    ]
     checks = next((item for item in context.nav if item.href == f"{folder}/data_quality.html"), None)
     own = [_Link(item.label, relative(item.href, page), _current(item.href, page)) for item in pages]
     return {

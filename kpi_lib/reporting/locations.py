@@ -121,7 +121,11 @@ def locations_piece(data: ReportData) -> Piece:
         if len(others) > ON_DASHBOARD:
             words = f"The {ON_DASHBOARD} largest are shown. {words}"
         link = element("a", text_html(words), attributes={"href": index})
-        home = '<a href="../daily_dashboard.html">The whole</a> · ' if folder and _has_daily(data.catalogue) else ""
+        home = (
+            '<a href="../daily_dashboard.html">The whole</a> · '
+            if folder and _has_daily(data.catalogue)
+            else ""
+        )
         after = f'<p class="foot-note">{home}{link}</p>'
     return grid_piece(grid, "locations", f"{data.kpi().title} by location", after=after)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import charts, series
 from kpi_lib.reporting import format as fmt
-from kpi_lib.reporting.cells import PARTIAL
+from kpi_lib.reporting.cells import PARTIAL, ROOM
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.locations import UNASSIGNED
 from kpi_lib.reporting.markup import Prose, strong
@@ -43,7 +43,11 @@ def window_dates(data: ReportData) -> tuple[Prose, ...]:
     """Return what hovering tells on a page and paper has to say: the dates of every window."""
     figures = [data.row(data.kpi().code, name) for name in SEED_WINDOWS]
     spans = [f"{window_label(figure.window).lower()} {dates(figure)}" for figure in figures if dates(figure)]
-    whole = f" Amounts in the wide tables are in whole {data.currency}."
+    whole = f" Amounts in the wide tables are in whole {data.currency}"
+    shown = [data.row(kpi.code, name) for kpi in data.catalogue.kpis for name in SEED_WINDOWS]
+    if any(len(fmt.whole(figure.value, figure.kpi, data.currency)) > ROOM for figure in shown):
+        whole += ", or in three digits where they are too long for that"
+    whole += "."
     return (Prose.of(strong("The windows"), f": {'; '.join(spans)}.{whole}"),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -153,7 +154,7 @@ class QualityData:
                 checked_at=rows["checked_at"].iloc[0].to_pydatetime(),
                 as_of=rows["as_of_date"].iloc[0].date(),
                 total=len(rows),
-                failed=rows.loc[~rows["success"].astype(bool), "severity"].value_counts().to_dict(),
+                failed=Counter(map(str, rows.loc[~rows["success"].astype(bool), "severity"])),
             )
             for run_id, rows in self.checks.groupby("run_id", sort=False)
         )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
 
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.grid import Cell, Column, Grid, Row
@@ -14,6 +11,7 @@ from kpi_lib.reporting.markup import Prose, Run, element, hidden, muted, strong,
 from kpi_lib.reporting.piece import Piece, section
 from kpi_lib.reporting.pieces import grid_piece, headline_piece, with_heading
 from kpi_lib.reporting.quality_data import Night, QualityData, Rule
+from kpi_lib.reporting.quality_sources import freshness_grid, rows_grid, with_days
 from kpi_lib.reporting.sheet import Sheet
 
 ICONS = {"passed": "✓", "warning": "△", "critical": "✗", "info": "i"}
@@ -45,7 +43,9 @@ class QualityPage(Sheet):
         return {
             "nights": lambda: nights_piece(self.data),
             "failures": lambda: failures_piece(self.data),
-            "freshness": lambda: grid_piece(freshness_grid(self.data), "freshness", "How fresh the sources are"),
+            "freshness": lambda: grid_piece(
+                freshness_grid(self.data), "freshness", "How fresh the sources are"
+            ),
             "rows": lambda: grid_piece(rows_grid(self.data), "row-counts", "Rows in every table"),
             "reconciliations": lambda: _rules_piece(self.data, "reconciliation", "Do the tables agree?"),
             "expectations": lambda: _rules_piece(self.data, "expectation", "Every expectation"),
@@ -72,7 +72,7 @@ def _lede(data: QualityData) -> Prose:
         strong(f"{night.as_of:%a} {fmt.day(night.as_of)}"),
         ". ",
     ]
-    behind = [str(row["source"]) for row, days in _with_days(data) if days]
+    behind = [str(row["source"]) for row, days in with_days(data) if days]
     if not behind:
         runs.append("Every source reaches that day.")
     else:
@@ -82,8 +82,8 @@ def _lede(data: QualityData) -> Prose:
     if stopped:
         runs.append(
             muted(
-                f" Of the last {fmt.plural(len(data.nights), 'run')} {len(stopped)} did not pass and published"
-                f" nothing, the newest on {fmt.day(data.local(stopped[-1].checked_at).date())}."
+                f" Of the last {fmt.plural(len(data.nights), 'run')} {len(stopped)} did not pass and"
+                f" published nothing, the newest on {fmt.day(data.local(stopped[-1].checked_at).date())}."
             )
         )
     return Prose.of(*runs)
@@ -149,9 +149,7 @@ def failures_piece(data: QualityData) -> Piece:
 def _failure(rule: Rule) -> Piece:
     since = f"for {fmt.plural(rule.failing_runs, 'run')} in a row" if rule.failing_runs > 1 else "new"
     lines = [("Found", rule.observed), ("Since", since), ("What to do", rule.remedy)]
-    terms = "".join(
-        f"<dt>{term}</dt><dd>{_said(text)}</dd>" for term, text in lines if text
-    )
+    terms = "".join(f"<dt>{term}</dt><dd>{_said(text)}</dd>" for term, text in lines if text)
     badge = f'<span class="badge {_badge(rule)}">{ICONS[rule.severity]} {rule.severity.capitalize()}</span>'
     where = f'<span class="mut">{text_html(rule.place)}</span>'
     rows = _failing_rows(rule)
@@ -198,93 +196,6 @@ def _value_cell(value: object) -> Cell:
     return Cell(fmt.DASH, spoken="none") if value is None else Cell(str(value), html=_said(str(value)))
 
 
-def _with_days(data: QualityData) -> list[tuple[Mapping[str, object], int | None]]:
-    """Return the load record's rows with how many days each source is behind the as-of day."""
-    found: list[tuple[Mapping[str, object], int | None]] = []
-    for row in data.loads.to_dict("records"):
-        through = row["complete_through"]
-        days = None if pd.isna(through) else max((data.as_of - pd.Timestamp(through).date()).days, 0)
-        found.append(({str(key): value for key, value in row.items()}, days))
-    return found
-
-
-def freshness_grid(data: QualityData) -> Grid:
-    """Return from and through which day each source is loaded, when, and how far behind it is."""
-    required = {source.name: source.required for source in data.catalogue.sources}
-    rows = [_load_row(data, row, days, required) for row, days in _with_days(data)]
-    loaded = {str(row["source"]) for row in data.loads.to_dict("records")}
-    absent = [name for name in required if name not in loaded]
-    rows += [
-        Row((Cell(name, html=_named(name, required)), Cell("not loaded"),
-             *(Cell(fmt.DASH, spoken="not loaded") for _ in range(4))))
-        for name in absent
-    ]  # fmt: skip
-    columns = (
-        Column("Source", number=False), Column("Behind", number=False), Column("Complete through", number=False),
-        Column("Loaded", number=False), Column("Begins", number=False), Column("Rows"),
-    )  # fmt: skip
-    return Grid("How fresh the sources are", columns, tuple(rows))
-
-
-def _named(name: str, required: Mapping[str, bool]) -> str:
-    return text_html(name) + ("" if required.get(name, True) else "<small>optional</small>")
-
-
-def _load_row(
-    data: QualityData, row: Mapping[str, object], days: int | None, required: Mapping[str, bool]
-) -> Row:
-    name = str(row["source"])
-    if days is None:
-        behind = Cell("unknown")
-    elif days:
-        said = fmt.plural(days, "day")
-        behind = Cell(said, html=f'<span class="badge amber">△ {said}</span>')
-    else:
-        behind = Cell("✓ up to date", html='<span class="good">✓</span> up to date')
-    count = row["row_count"]
-    return Row(
-        (
-            Cell(name, html=_named(name, required)),
-            behind,
-            Cell(_date(row["complete_through"])),
-            _loaded_cell(data, row["loaded_at"]),
-            Cell(_date(row["loaded_from"])),
-            Cell(fmt.DASH if pd.isna(count) else f"{int(float(str(count))):,}"),  # type: ignore[call-overload]
-        )
-    )
-
-
-def _loaded_cell(data: QualityData, value: object) -> Cell:
-    if pd.isna(value):  # type: ignore[call-overload]
-        return Cell(fmt.DASH, spoken="unknown")
-    moment = pd.Timestamp(str(value)).to_pydatetime()
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    before = data.newest.checked_at - moment
-    hours = before.total_seconds() / 3600
-    ago = (
-        "after the checks" if hours < 0
-        else "less than an hour before the checks" if hours < 1
-        else f"{fmt.plural(int(hours), 'hour')} before the checks" if hours < 48
-        else f"{fmt.plural(int(hours // 24), 'day')} before the checks"
-    )  # fmt: skip
-    said = data.when(moment)
-    return Cell(said, html=f"{text_html(said)}<small>{ago}</small>")
-
-
-def _date(value: object) -> str:
-    return fmt.DASH if pd.isna(value) else fmt.day(pd.Timestamp(str(value)).date())  # type: ignore[call-overload]
-
-
-def rows_grid(data: QualityData) -> Grid:
-    """Return how many rows each table holds."""
-    rows = [
-        Row((Cell(str(item["table_name"])), Cell(str(item["what"])), Cell(f"{int(item['row_count']):,}")))
-        for item in data.counts.to_dict("records")
-    ]
-    columns = (Column("Table", number=False), Column("What it is", number=False), Column("Rows"))
-    return Grid("Rows in every table", columns, tuple(rows))
-
-
 def _rules_piece(data: QualityData, kind: str, heading: str) -> Piece:
     chosen = [rule for rule in data.rules if rule.kind == kind]
     grid = rules_grid(chosen, heading, len(data.nights))
@@ -329,4 +240,6 @@ def _history_cell(rule: Rule) -> Cell:
     held = sum(asked)
     words = f"held in {held} of {fmt.plural(len(asked), 'run')}"
     marks = "".join("·" if item is None else "✓" if item else "<b>✗</b>" for item in shown)
-    return Cell(words, title=words, html=f'<span class="marks" aria-hidden="true">{marks}</span>{hidden(words)}')
+    return Cell(
+        words, title=words, html=f'<span class="marks" aria-hidden="true">{marks}</span>{hidden(words)}'
+    )

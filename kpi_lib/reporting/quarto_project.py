@@ -52,7 +52,9 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
             "title": context.title,
             "navbar": {
                 "left": [
-                    {"text": top.label, "menu": [_nav_link(item) for item in items]} if items else _nav_link(top)
+                    {"text": top.label, "menu": [_nav_link(item) for item in items]}
+                    if items
+                    else _nav_link(top)
                     for top, items in context.sections()
                 ],
                 "search": True,

@@ -27,7 +27,7 @@ __all__ = ["RestatedPage", "RestatedReader", "load_restated"]
 MOST_ROWS = 120
 CAUSES: Mapping[str, tuple[str, str, str]] = {
     "late_data": ("Late data", "late data", "Rows arrived for days that had been published already."),
-    "correction": ("Corrections", "a correction", "Rows that had been there already were changed at the source."),
+    "correction": ("Corrections", "a correction", "Rows that were there already changed at the source."),
     "definition": (
         "Changed definitions",
         "a changed definition",
@@ -36,8 +36,8 @@ CAUSES: Mapping[str, tuple[str, str, str]] = {
     WORKED_OUT_AGAIN: (
         "Worked out again",
         "later sources",
-        "The same date was worked out again from later sources. A scorecard’s history does not tell late data "
-        "from a correction.",
+        "The same date was worked out again from later sources. A scorecard’s history does not tell late"
+        " data from a correction.",
     ),
 }  # fmt: skip
 
@@ -81,7 +81,11 @@ def _lede(data: RestatedData) -> Prose:
     times = fmt.plural(data.publications, "publication")
     kept = f"{times} so far, the newest on {data.date(data.published_at)}."
     if not data.changes:
-        first = " It is the first one, so there is nothing yet to hold it against." if data.publications == 1 else ""
+        first = (
+            " It is the first one, so there is nothing yet to hold it against."
+            if data.publications == 1
+            else ""
+        )
         return Prose.of(kept, first)
     runs: list[str | Run] = []
     top = largest(data.newest or data.changes)
@@ -97,7 +101,7 @@ def _lede(data: RestatedData) -> Prose:
 
 
 def largest(changes: Sequence[Restatement]) -> Restatement | None:
-    """Return the change that is largest against the value that was published, of the newest day that has it."""
+    """Return the change that is largest against what was published, of the newest day that has it."""
     sized = [item for item in changes if item.difference and item.old]
     if not sized:
         return None
@@ -139,7 +143,12 @@ def _cause_piece(data: RestatedData, cause: str, found: Sequence[Restatement]) -
     name = f"cause-{cause.replace('_', '-')}"
     piece = grid_piece(grid, name, heading)
     return Piece(
-        section(name, text_html(heading), element("p", text_html(note), attributes={"class": "foot-note"}), grid.html),
+        section(
+            name,
+            text_html(heading),
+            element("p", text_html(note), attributes={"class": "foot-note"}),
+            grid.html,
+        ),
         piece.markdown,
         f"{heading}\n{note}\n{grid.plain}",
     )

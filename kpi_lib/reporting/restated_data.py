@@ -1,8 +1,9 @@
-"""What became of published figures: each change with the value that was published, the new one and its cause."""
+"""What became of published figures: each change with the old value, the new one and the cause."""
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -189,7 +190,7 @@ def _republished(card: Scorecard, key: str, rows: pd.DataFrame) -> Iterator[Rest
         return
     kpi = as_kpi(card.metric(key))
     versions: Sequence[dict[Any, Any]] = rows.to_dict("records")
-    for before, after in zip(versions, versions[1:], strict=False):
+    for before, after in itertools.pairwise(versions):
         old, new = _number(before["metric_value"]), _number(after["metric_value"])
         if old != new and (old is None or new is None or abs(new - old) > 1e-9 * max(abs(old), 1.0)):
             yield Restatement(

@@ -85,7 +85,7 @@ def unprintable() -> str:
         else:
             ranges.append([code, code])
     parts = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in ranges)
-    return f"[^\\s{parts}]"
+    return f"[^\\s\\x{{200b}}{parts}]"
 
 
 def write_assets(folder: Path) -> None:
