@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kpi_lib import catalogue
     from kpi_lib.compute import dashboard, rollup, unpivot
     from kpi_lib.reporting.display import (
+        brief,
         cards,
         chart,
         complete,
@@ -36,13 +37,24 @@ _HOMES = {
     "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
         (
-            "cards", "chart", "complete", "definition", "headline", "notes", "quality", "report",
-            "restatements", "scorecard", "table",
+            "brief",
+            "cards",
+            "chart",
+            "complete",
+            "definition",
+            "headline",
+            "notes",
+            "quality",
+            "report",
+            "restatements",
+            "scorecard",
+            "table",
         ),
         "kpi_lib.reporting.display",
     ),
-}  # fmt: skip
+}
 __all__ = [
+    "brief",
     "cards",
     "catalogue",
     "chart",

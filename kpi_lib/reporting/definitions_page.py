@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kpi_lib.catalogue.models import Catalogue
-from kpi_lib.catalogue.scorecard import COMPANY, load_scorecard
+from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.periods import PRIOR_YEAR, Window
 from kpi_lib.reporting import board_words
 from kpi_lib.reporting import format as fmt
@@ -75,7 +75,7 @@ def _metrics(catalogue: Catalogue) -> Iterator[Chapter]:
             (("Code", metric.key), *board_words.definition_rows(metric)),
         )
         for metric in load_scorecard(catalogue.folder).metrics
-        if metric.department == COMPANY
+        if not metric.personal
     ]
     yield Chapter("scorecard", "Scorecard", tuple(entries))
 

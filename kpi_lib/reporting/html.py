@@ -189,7 +189,7 @@ def _render(
         policy=Markup(POLICY),  # noqa: S704
         root=root_of(page),
         **_navigation(page, context),
-        downloads=[_Link(item.label, relative(item.href, page)) for item in downloads],
+        downloads=[_Link(item.label, relative(item.href, page)) for item in (*context.files, *downloads)],
         link=functools.partial(relative, page=page),
         **values,
     )

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.errors import DataError
 from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting.checked import without_persons
 
 #: So many runs of the gate are read and drawn.
 RUNS = 30
@@ -219,7 +221,8 @@ def load_quality(wh: QualityReader, as_of: dt.date | str | None = None) -> Quali
             remedy="It begins with the next `kpi nightly`.",
         )
     day = dt.date.fromisoformat(str(as_of)) if as_of else wh.as_of()
-    return QualityData(wh.catalogue, day, checks, wh.loads(), wh.row_counts())
+    card = load_scorecard(wh.catalogue.folder) if wh.catalogue.has_scorecard else None
+    return QualityData(wh.catalogue, day, without_persons(checks, card), wh.loads(), wh.row_counts())
 
 
 def _rule(row: Mapping[Hashable, Any], held: Mapping[str, bool], runs: Sequence[str]) -> Rule:

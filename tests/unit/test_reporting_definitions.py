@@ -37,7 +37,9 @@ def test_the_page_holds_every_figure_with_its_terms(tmp_path: Path, domain: str)
 
 
 def test_a_ratio_tells_formula_edge_cases_kind_source_and_version() -> None:
-    found = {entry.key: dict(entry.terms) for part in chapters(load_catalogue("winery")) for entry in part.entries}
+    found = {
+        entry.key: dict(entry.terms) for part in chapters(load_catalogue("winery")) for entry in part.entries
+    }
     terms = found["club_conversion_per_taster_pct"]
     assert "÷" in terms["Formula"] and terms["Version"] == "1" and terms["Source"].startswith("mart.")
     assert "then divided" in terms["Adds up"]

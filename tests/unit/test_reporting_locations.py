@@ -42,7 +42,13 @@ class Many(FakeReader):
 def many(count: int) -> ReportData:
     """A report of a domain with so many locations; the last one has no figures."""
     whole = winery().entities[0]
-    names = ["<script>x</script>", "=cmd()", "W" * 200, "إيرادات", *(f"Place {n}" for n in range(5, count + 1))]
+    names = [
+        "<script>x</script>",
+        "=cmd()",
+        "W" * 200,
+        "إيرادات",
+        *(f"Place {n}" for n in range(5, count + 1)),
+    ]
     places = tuple(
         Entity(id=number, code=f"P{number}", name=name, type="location", parent="ALL")
         for number, name in enumerate(names[:count], start=1)

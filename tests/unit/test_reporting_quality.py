@@ -131,7 +131,7 @@ def test_the_history_of_a_rule_knows_runs_without_it() -> None:
     assert rules["a"].history == (True, False, True) and rules["a"].failing_runs == 0
     assert rules["b"].history == (True, False, False) and rules["b"].failing_runs == 2
     assert rules["new"].history == (None, None, True)
-    assert [rule.name for rule in load_quality(Wh()).rules][0] == "b"
+    assert load_quality(Wh()).rules[0].name == "b"
 
 
 def test_rules_are_listed_by_kind_with_severity_result_and_finding() -> None:
