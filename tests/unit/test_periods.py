@@ -325,3 +325,22 @@ def test_every_part_of_a_day() -> None:
     friday = dim_date(JULY, "2025-08-15", "2025-08-16")
     assert friday["is_weekend"].tolist() == [False, True]
     assert str(friday["date_key"].dtype) == "datetime64[us]"
+
+
+def test_limits_are_part_of_what_can_be() -> None:
+    day = dt.date(2026, 8, 15)
+    once = Window("tasting", "range", start=day, end=day)
+    assert row("2026-08-20", once) == "2026-08-15–2026-08-15 | 2025-08-15–2025-08-15"
+    assert row("2026-08-15", Window("today", "trailing", days=1)).startswith("2026-08-15–2026-08-15")
+    assert Window("ever", "trailing", days=36_600).days == 36_600
+    with pytest.raises(DefinitionError, match="days = 36601"):
+        Window("longer", "trailing", days=36_601)
+    assert [Calendar(fiscal_start_month=month, year_end_month=month).name for month in (1, 12)] == [
+        "calendar"
+    ] * 2
+    for month in (0, 13):
+        with pytest.raises(DefinitionError, match="is no month"):
+            Calendar(year_end_month=month)
+    with pytest.raises(DefinitionError, match="days = True"):
+        Window("one", "trailing", days=True)
+    assert len(dim_date(JULY, "2026-08-15", "2026-08-15")) == 1
