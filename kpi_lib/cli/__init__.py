@@ -37,6 +37,7 @@ for _command in (
     questions.restatements,
     definitions.check,
     definitions.doctor,
+    definitions.scheduled_query,
 ):
     app.command()(_command)
 app.add_typer(targets_app, name="targets")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from kpi_lib.cli.options import Domains, ProfileName, SettingsFile
+from kpi_lib.cli.options import AsOf, Domains, ProfileName, SettingsFile, now, open_workspace, read_date
+from kpi_lib.errors import UsageError
 
 
 def check(
@@ -35,3 +38,25 @@ def doctor(profile: ProfileName = None, settings: SettingsFile = None) -> None:
     for finding in findings:
         typer.echo(str(finding))
     raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
+
+
+def scheduled_query(
+    domain: Annotated[str, typer.Option("--domain", help="A domain with a scorecard.")],
+    as_of: AsOf = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Write the stored procedure that refreshes dashboard_kpis within BigQuery, for one fiscal year."""
+    from kpi_lib.catalogue import BigQueryProfile
+    from kpi_lib.pipeline.scheduled_query import script
+
+    workspace = open_workspace(settings, profile, [domain])
+    chosen = workspace.settings.profile(profile)
+    if not isinstance(chosen, BigQueryProfile):
+        raise UsageError(
+            "A stored procedure belongs into BigQuery.",
+            where="--profile",
+            remedy="Name a profile of kind bigquery.",
+        )
+    day = read_date(as_of, "--as-of") or now().date()
+    typer.echo(script(workspace.catalogues[0], chosen, day), nl=False)
