@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from kpi_lib import catalogue
     from kpi_lib.compute import dashboard, rollup, unpivot
     from kpi_lib.reporting.display import (
+        brief,
         cards,
         chart,
         complete,
         definition,
         headline,
         notes,
+        quality,
         report,
+        restatements,
         scorecard,
         table,
     )
@@ -33,11 +36,25 @@ _HOMES = {
     "connect": "kpi_lib.warehouse",
     "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
-        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
+        (
+            "brief",
+            "cards",
+            "chart",
+            "complete",
+            "definition",
+            "headline",
+            "notes",
+            "quality",
+            "report",
+            "restatements",
+            "scorecard",
+            "table",
+        ),
         "kpi_lib.reporting.display",
     ),
 }
 __all__ = [
+    "brief",
     "cards",
     "catalogue",
     "chart",
@@ -47,7 +64,9 @@ __all__ = [
     "definition",
     "headline",
     "notes",
+    "quality",
     "report",
+    "restatements",
     "rollup",
     "scorecard",
     "table",

@@ -5,10 +5,12 @@ nowhere else, as data (``docs/adr/0001-the-calendar-decides.md``).
 """
 
 from kpi_lib.periods.dimension import DATE_DIMENSION, dim_date
+from kpi_lib.periods.iso import iso_day
 from kpi_lib.periods.models import (
     PRIOR_YEAR,
     STANDARD_COMPARISONS,
     STANDARD_WINDOWS,
+    TARGET,
     WEEKDAYS,
     Calendar,
     Comparison,
@@ -23,11 +25,13 @@ __all__ = [
     "PRIOR_YEAR",
     "STANDARD_COMPARISONS",
     "STANDARD_WINDOWS",
+    "TARGET",
     "WEEKDAYS",
     "Calendar",
     "Comparison",
     "Window",
     "dim_date",
+    "iso_day",
     "prior_bounds",
     "spans",
     "window_bounds",

@@ -219,9 +219,7 @@ class _Night:
                     backfill=self.options.backfill,
                 )
                 with run.step("gate", catalogue.domain) as step:
-                    domain.gate = run_gate(
-                        self.workspace, catalogue, warehouse, domain.built.span, run.folder
-                    )
+                    domain.gate = run_gate(self.workspace, catalogue, warehouse, domain.built.span, run)
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)
@@ -272,7 +270,6 @@ class _Night:
             or self._archive_only(),
             domains=failed + self._not_asked_for(),
             dates={str(item.record.get("as_of")) for item in self.domains},
-            pages=self.pages,
         )
 
     def _archive_only(self) -> bool:

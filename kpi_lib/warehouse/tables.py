@@ -17,11 +17,15 @@ from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES
 
 SOURCE_LOAD = "raw.source_load"
 FACTS = "kpi.fact_kpi_daily"
+EVENTS = "kpi.fact_kpi_event"
+ENTITY_ABOVE = "kpi.entity_above"
 DASHBOARD = "kpi.agg_kpi_dashboard"
 SCORECARD = "kpi.dashboard_kpis"
 SCORECARD_HISTORY = "kpi.dashboard_kpis_history"
 SCORECARD_TREND = "kpi.dashboard_kpis_trend"
 SCORECARD_STATE = "kpi.dashboard_kpis_state"
+#: What the gate found, one row a rule and run.
+DQ_RESULTS = "ops.dq_results"
 
 #: Named parameters that every SQL file may use.
 PARAMETERS: Mapping[str, str] = {
@@ -74,6 +78,8 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "numerator": "FLOAT64",
         "denominator": "FLOAT64",
     },
+    EVENTS: {"date_key": "DATE", "kpi_id": "INT64", "entity_id": "INT64", "member_id": "STRING"},
+    ENTITY_ABOVE: {"entity_id": "INT64", "above_id": "INT64"},
     SCORECARD: DASHBOARD_KPIS,
     SCORECARD_HISTORY: {"as_of_date": "DATE", **DASHBOARD_KPIS},
     SCORECARD_TREND: {
@@ -83,6 +89,22 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "metric_value": "FLOAT64",
     },
     SCORECARD_STATE: {"as_of_date": "DATE", "fiscal_year": "INT64", "updated_at": "TIMESTAMP"},
+    DQ_RESULTS: {
+        "run_id": "STRING",
+        "checked_at": "TIMESTAMP",
+        "domain": "STRING",
+        "as_of_date": "DATE",
+        "table_name": "STRING",
+        "check_name": "STRING",
+        "column_name": "STRING",
+        "kind": "STRING",
+        "severity": "STRING",
+        "success": "BOOL",
+        "expected": "STRING",
+        "observed": "STRING",
+        "remedy": "STRING",
+        "failing": "STRING",
+    },
     "kpi.schema_version": {"table_name": "STRING", "version": "INT64"},
     **LEDGER_TABLES,
 }
