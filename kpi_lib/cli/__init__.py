@@ -39,6 +39,7 @@ for _command in (
     definitions.definitions,
     definitions.doctor,
     definitions.scheduled_query,
+    definitions.estimate,
 ):
     app.command()(_command)
 app.add_typer(targets_app, name="targets")

@@ -79,3 +79,21 @@ def scheduled_query(
         )
     day = read_date(as_of, "--as-of") or now().date()
     typer.echo(script(workspace.catalogues[0], chosen, day), nl=False)
+
+
+def estimate(
+    entities: Annotated[
+        list[int] | None,
+        typer.Option("--entities", min=1, help="So many entities; may be repeated."),
+    ] = None,
+    price: Annotated[float, typer.Option(min=0, help="Dollars per TiB that BigQuery asks.")] = 6.25,
+    domain: Domains = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Say what a night would read and cost in BigQuery, on paper, from the sizes of what is published."""
+    from kpi_lib.pipeline.estimate import nights
+
+    for night in nights(open_workspace(settings, profile, domain), tuple(entities or (1, 10, 1000))):
+        typer.echo(night.line(price))
+    typer.echo("An upper bound; docs/runbook-bigquery.md has the formula.", err=True)

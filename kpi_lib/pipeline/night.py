@@ -20,7 +20,7 @@ from kpi_lib.operations.release import WAREHOUSE, storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import build_domain
 from kpi_lib.pipeline.carry_over import carry_over
-from kpi_lib.pipeline.failed_night import tell_readers
+from kpi_lib.pipeline.failed_night import count_connection, tell_readers
 from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions, NightResult
@@ -135,9 +135,10 @@ class _Night:
         """Close the record of a night that failed, and tell the readers of the last good pages."""
         run.finish("failed", error=str(error) or type(error).__name__)
         options = self.options
-        if self.kind != "nightly" or options.only or options.limit or options.as_of is not None:
-            return
         try:
+            count_connection(self.workspace, self.clock, error)
+            if self.kind != "nightly" or options.only or options.limit or options.as_of is not None:
+                return
             tell_readers(self.workspace, run, error)
         except (KpiError, OSError, ValueError) as trouble:
             # The night's own error is the one to act on; this one must not hide it.
@@ -185,6 +186,7 @@ class _Night:
             return None
         if not self.releases.intact() or not withdraw_notice(self.releases):
             return None
+        count_connection(self.workspace, self.clock, None)
         return NightResult(
             run_id=self.published["run_id"],
             status="unchanged",
@@ -343,6 +345,7 @@ class _Night:
         }
 
     def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:
+        count_connection(self.workspace, self.clock, None)
         records = {item.name: item.record for item in self.domains}
         failed = [f"{page.name}: {page.error}" for page in pages if not page.ok]
         failed += [f"{item.name}: {item.error}" for item in self.domains if item.error]
