@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -18,8 +18,9 @@ from kpi_lib.frames import FACTS
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline import scorecard
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
-from kpi_lib.warehouse import DuckDBWarehouse, load_sources
-from kpi_lib.warehouse.ledger import grown_days, source_days
+from kpi_lib.pipeline.store import Loaded
+from kpi_lib.warehouse import Warehouse
+from kpi_lib.warehouse.ledger import grown_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
 from kpi_lib.warehouse.tables import SCORECARD, dashboard_columns
@@ -50,9 +51,9 @@ class Built:
 
 
 def build_domain(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
-    landing: Path,
+    load: Callable[[Warehouse, Catalogue], Loaded],
     run: Run,
     *,
     as_of: dt.date | None = None,
@@ -71,8 +72,8 @@ def build_domain(
         The staging warehouse, open for writing.
     catalogue
         The domain's definitions.
-    landing
-        The folder of the domain's landing files.
+    load
+        Takes the sources in, or looks at them where they lie.
     run
         Records the steps.
     as_of
@@ -92,8 +93,8 @@ def build_domain(
     """
     domain = catalogue.domain
     with run.step("extract", domain) as step:
-        days_before = source_days(warehouse, catalogue)
-        loads = load_sources(warehouse, catalogue, landing)
+        loaded = load(warehouse, catalogue)
+        loads = loaded.loads
         step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
     span = resolve_span(catalogue, loads, as_of, keep_until)
     if today is not None and span.watermark > today:
@@ -118,7 +119,7 @@ def build_domain(
     with run.step("facts", domain) as step:
         facts = make_facts(warehouse, catalogue)
         differing = differing_facts(warehouse, facts)
-        grown = grown_days(days_before, source_days(warehouse, catalogue))
+        grown = grown_days(loaded.days_before, loaded.days)
         step.rows = {FACTS_TABLE: warehouse.replace(FACTS_TABLE, facts)}
     with run.step("roll-ups", domain) as step:
         refreshed, cause, since = roll_up(
@@ -130,7 +131,7 @@ def build_domain(
     return Built(span, loads, refreshed, cause, since, fact_changes(differing, catalogue, grown))
 
 
-def _build_scorecard(warehouse: DuckDBWarehouse, catalogue: Catalogue, run: Run, span: Span) -> None:
+def _build_scorecard(warehouse: Warehouse, catalogue: Catalogue, run: Run, span: Span) -> None:
     with run.step("views", catalogue.domain) as step:
         step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of, span.first_day)
     with run.step("scorecard", catalogue.domain) as step:
@@ -173,7 +174,7 @@ def _ending_before(catalogue: Catalogue, loads: pd.DataFrame, day: dt.date) -> l
     return [name for name in late if name in required]
 
 
-def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
+def build_marts(warehouse: Warehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
     """Build the dimensions and every model of the domain; return the row counts."""
     rows = {
         "kpi.dim_kpi": warehouse.replace("kpi.dim_kpi", dim_kpi(catalogue)),
@@ -196,14 +197,14 @@ def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) ->
     return rows
 
 
-def make_facts(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> pd.DataFrame:
+def make_facts(warehouse: Warehouse, catalogue: Catalogue) -> pd.DataFrame:
     """Read the wide mart and return it as the checked, ordered ``fact_kpi_daily`` frame."""
     wide = warehouse.query(f"SELECT * FROM {catalogue.mart} ORDER BY date_key, entity_id")  # noqa: S608
     return FACTS.check(unpivot(wide, catalogue))
 
 
 def roll_up(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     facts: pd.DataFrame,
     span: Span,
@@ -252,7 +253,7 @@ def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple
     return backfill
 
 
-def differing_facts(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.DataFrame:
+def differing_facts(warehouse: Warehouse, facts: pd.DataFrame) -> pd.DataFrame:
     """Return the facts that are not as the warehouse holds them; days after those it holds are left out."""
     if not warehouse.exists(FACTS_TABLE):
         return differing_rows(facts.head(0), facts.head(0))
@@ -266,12 +267,12 @@ def changed_from(differing: pd.DataFrame) -> pd.Timestamp | None:
     return None if differing.empty else differing["date_key"].min()
 
 
-def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
+def _held_dates(warehouse: Warehouse) -> pd.DatetimeIndex:
     if not warehouse.exists(DASHBOARD_TABLE):
         return pd.DatetimeIndex([])
     frame = warehouse.query(f"SELECT DISTINCT as_of_date FROM {DASHBOARD_TABLE} ORDER BY as_of_date")  # noqa: S608
     return pd.DatetimeIndex(frame["as_of_date"])
 
 
-def _same_columns(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> bool:
+def _same_columns(warehouse: Warehouse, catalogue: Catalogue) -> bool:
     return set(dashboard_columns(catalogue)) <= set(warehouse.columns(DASHBOARD_TABLE))

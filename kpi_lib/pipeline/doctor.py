@@ -66,7 +66,7 @@ def _domains(settings: Settings, profile: str | None) -> Iterator[Finding]:
     workspace = Workspace(settings, profile)
     try:
         catalogues = workspace.catalogues
-        file = workspace.profile.path
+        file = workspace.file
     except KpiError as error:
         yield Finding("✗", str(error), error.exit_code)
         return

@@ -12,16 +12,16 @@ from kpi_lib.catalogue import Catalogue
 from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.operations.run import write_atomic
 from kpi_lib.pipeline.build import Span
+from kpi_lib.pipeline.store import store_of
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, validate
-from kpi_lib.warehouse import DuckDBWarehouse
-from kpi_lib.warehouse.tables import physical_layers
+from kpi_lib.warehouse import Warehouse
 
 RESULTS_TABLE = "ops.dq_results"
 
 
 def run_gate(
-    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span, folder: Path
+    workspace: Workspace, catalogue: Catalogue, warehouse: Warehouse, span: Span, folder: Path
 ) -> GateResult:
     """Validate a staging warehouse; keep the results in the run's folder and in ``ops.dq_results``."""
     gate = _validate(workspace, catalogue, warehouse, span)
@@ -50,15 +50,11 @@ def gate_published(workspace: Workspace, catalogue: Catalogue, as_of: dt.date | 
             f"The as-of date {wanted} is not held.", remedy=f"Choose a date from {first} to {newest}."
         )
     span = Span(first, newest, wanted, dt.date.fromisoformat(record["watermark"]))
-    with DuckDBWarehouse.open(
-        workspace.profile.path, physical_layers(catalogue), read_only=True
-    ) as warehouse:
+    with store_of(workspace).published(catalogue) as warehouse:
         return _validate(workspace, catalogue, warehouse, span)
 
 
-def _validate(
-    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span
-) -> GateResult:
+def _validate(workspace: Workspace, catalogue: Catalogue, warehouse: Warehouse, span: Span) -> GateResult:
     return validate(
         warehouse.query,
         catalogue,

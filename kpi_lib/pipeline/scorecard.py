@@ -14,7 +14,7 @@ from kpi_lib.catalogue.dashboard_kpis import dashboard_kpis, fiscal_years, metri
 from kpi_lib.catalogue.scorecard import DetailView, Metric, Scorecard, load_scorecard
 from kpi_lib.errors import DefinitionError
 from kpi_lib.periods.calendars import as_days, bounds, fiscal_year, shift_months
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SCORECARD_TREND
 
 DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
@@ -24,7 +24,7 @@ _YEARS = "SELECT DISTINCT fiscal_year FROM mart.revenue_line WHERE fiscal_year I
 
 
 def build_tables(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, as_of: dt.date, first_day: dt.date
+    warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date, first_day: dt.date
 ) -> dict[str, int]:
     """Build models, detail views and the trend for an as-of date; return the row counts.
 
@@ -50,7 +50,7 @@ def build_tables(
 
 
 def refresh(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     updated_at: dt.datetime,
@@ -83,7 +83,7 @@ def refresh(
 
 
 def restore(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     first_day: dt.date,
@@ -94,7 +94,7 @@ def restore(
     refresh(warehouse, catalogue, as_of, updated_at, remember=False)
 
 
-def _append(warehouse: DuckDBWarehouse, rows: pd.DataFrame) -> None:
+def _append(warehouse: Warehouse, rows: pd.DataFrame) -> None:
     if warehouse.exists(SCORECARD_HISTORY):
         held = warehouse.query(f"SELECT * FROM {SCORECARD_HISTORY}")  # noqa: S608
         rows = pd.concat([held, rows], ignore_index=True)
@@ -135,7 +135,7 @@ def _params(catalogue: Catalogue, as_of: dt.date) -> dict[str, object]:
 
 
 def _build_views(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     card: Scorecard,
     as_of: dt.date,
@@ -169,7 +169,7 @@ def _check_columns(view: DetailView, found: Mapping[str, str], declared: Mapping
 
 
 def _answers(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
 ) -> pd.DataFrame:
     year = year_of(catalogue, as_of)
     asked = metric_queries(card, fiscal_year=year, as_of=as_of, time_zone=catalogue.calendar.time_zone)
@@ -178,7 +178,7 @@ def _answers(
 
 
 def _trend(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, first_day: dt.date
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, first_day: dt.date
 ) -> pd.DataFrame:
     """Return each dated metric at earlier dates, worked out from today's sources."""
     dated: tuple[Metric, ...] = tuple(metric for metric in card.metrics if metric.dated)

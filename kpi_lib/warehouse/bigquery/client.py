@@ -61,7 +61,7 @@ def make_client(profile: BigQueryProfile) -> bigquery.Client:
         raise UsageError(
             f"The service account's key cannot be used: {error}.",
             where=str(profile.key_file),
-            remedy="Name a readable JSON key in key_file, or leave it out and use Application Default Credentials.",
+            remedy="Name a readable JSON key in key_file, or leave it out and log in with gcloud.",
         ) from error
     except DefaultCredentialsError as error:
         raise WarehouseError(
@@ -80,8 +80,10 @@ def make_storage_client(client: bigquery.Client) -> bigquery_storage_v1.BigQuery
     address = os.environ.get(STORAGE_EMULATOR, "")
     if not address:
         return None
-    import grpc
+    import grpc  # type: ignore[import-untyped]
     from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
-    channel = grpc.insecure_channel(address.removeprefix("http://"))
+    channel = grpc.insecure_channel(
+        address.removeprefix("http://"), options=[("grpc.max_receive_message_length", -1)]
+    )
     return bigquery_storage_v1.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))

@@ -50,10 +50,13 @@ class Places:
         The project.
     datasets
         Logical layer → dataset.
+    own
+        The datasets that may be written.
     """
 
     project: str
     datasets: dict[str, str]
+    own: frozenset[str] = frozenset()
 
     def published(self, table: str) -> Place:
         """Return where a logical ``layer.table`` is published.

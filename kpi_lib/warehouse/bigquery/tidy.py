@@ -1,0 +1,85 @@
+"""Our datasets made, and what is left in the staging ones removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kpi_lib.errors import DefinitionError
+from kpi_lib.warehouse.bigquery.jobs import Jobs
+from kpi_lib.warehouse.bigquery.staging import is_leftover
+from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+
+def make_datasets(jobs: Jobs, domains: Sequence[str]) -> None:
+    """Make the datasets that a run writes, where they are missing; those of sources never.
+
+    Raises
+    ------
+    DefinitionError
+        When two domains would write the same dataset, or one would write into sources.
+    """
+    from google.cloud import bigquery
+
+    profile = jobs.profile
+    taken: dict[str, str] = {}
+    for domain in domains:
+        for layer, name in profile.own_datasets(domain).items():
+            other = taken.setdefault(name, domain)
+            if other != domain:
+                raise DefinitionError(
+                    f"Domains '{other}' and '{domain}' would both write dataset {name} ({layer}).",
+                    where="kpi.toml, datasets of the profile",
+                    remedy="Write {domain} in its name.",
+                )
+            if name == profile.dataset("raw", domain):
+                raise DefinitionError(
+                    f"Dataset {name} would hold sources and '{layer}'.",
+                    where="kpi.toml, datasets of the profile",
+                    remedy="Name a dataset of its own: what holds sources is never written.",
+                )
+    found = jobs.call(lambda: list(jobs.client.list_datasets(retry=None)), "datasets")
+    for name in sorted(set(taken) - {item.dataset_id for item in found}):
+        made = bigquery.Dataset(f"{profile.project}.{name}")
+        made.location = profile.location
+        jobs.call(partial(jobs.client.create_dataset, made, exists_ok=True, retry=None), name)
+
+
+def clean_up(jobs: Jobs, domains: Sequence[str], host: str, now: dt.datetime) -> int:
+    """Remove the staged tables of runs that have died; return how many there were.
+
+    Those of this machine are dead, because the caller holds its lock; those of another machine are taken
+    for dead a day after its run began.
+    """
+    count = 0
+    for domain in domains:
+        place = f"{jobs.profile.project}.{jobs.profile.dataset('staging', domain)}"
+        found = jobs.call(partial(_tables, jobs, place), place)
+        for item in found:
+            if is_leftover(item.table_id, host, now):
+                _delete(jobs, f"{place}.{item.table_id}")
+                count += 1
+    return count
+
+
+def drop(warehouse: BigQueryWarehouse) -> None:
+    """Remove everything that a run has written aside of a domain."""
+    if warehouse.staging is None:
+        return
+    for staged in warehouse.staging.tables.values():
+        for place in dict.fromkeys((staged.seen, staged.rows)):
+            _delete(warehouse.jobs, place.path)
+    warehouse.staging.tables.clear()
+
+
+def _tables(jobs: Jobs, dataset: str) -> list[bigquery.table.TableListItem]:
+    return list(jobs.client.list_tables(dataset, retry=None))
+
+
+def _delete(jobs: Jobs, path: str) -> None:
+    jobs.call(lambda: jobs.client.delete_table(path, not_found_ok=True, retry=None), path)
