@@ -6,7 +6,7 @@ import datetime as dt
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from kpi_lib.pipeline.store import Loaded
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
-from kpi_lib.warehouse.bigquery.jobs import Jobs
 from kpi_lib.warehouse.bigquery.open import open_published, open_staging, places_of
 from kpi_lib.warehouse.bigquery.publish import last_run, publish
+from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.sources import SOURCE_DAY, read_sources, state_of_sources
 from kpi_lib.warehouse.bigquery.staging import owner_name
 from kpi_lib.warehouse.bigquery.tidy import clean_up, drop, make_datasets
@@ -37,10 +37,15 @@ class BigQueryStore:
     workspace: Workspace
     profile: BigQueryProfile
 
+    @property
+    def name(self) -> str:
+        """What the profile is called."""
+        return self.workspace.profile_name or self.workspace.settings.default_profile
+
     @cached_property
-    def jobs(self) -> Jobs:
+    def session(self) -> Session:
         """Questions outside of a run."""
-        return Jobs.open(self.profile)
+        return Session.open(self.profile, self.name)
 
     def fingerprint(self, catalogue: Catalogue) -> str:
         """Return a hash of what BigQuery says about the sources."""
@@ -62,26 +67,26 @@ class BigQueryStore:
 
     def published(self, catalogue: Catalogue) -> BigQueryWarehouse:
         """Open what is published, over a connection of its own."""
-        return open_published(self.profile, catalogue)
+        return open_published(self.profile, self.name, catalogue)
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
         """Begin a run: make our datasets where they are missing, remove what dead runs left."""
-        jobs = Jobs.open(self.profile, run.run_id)
-        bench = BigQueryBench(self.workspace, self.profile, jobs, run, staged)
+        session = Session.open(self.profile, self.name, run.run_id)
+        bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step
 
         def told(step: Step) -> None:
-            jobs.label(step=step.name, domain=step.domain or "all")
+            session.step, session.jobs.domain = step.name, step.domain
             before(step)
 
         run.on_step = told
         names = [item.domain for item in self.workspace.catalogues]
-        make_datasets(jobs, names)
-        clean_up(jobs, names, platform.node(), run.clock())
+        make_datasets(session, names)
+        clean_up(session, names, platform.node(), run.clock())
         return bench
 
     def _reader(self, catalogue: Catalogue) -> BigQueryWarehouse:
-        return BigQueryWarehouse(self.jobs, places_of(self.profile, catalogue))
+        return BigQueryWarehouse(self.session, places_of(self.profile, catalogue))
 
 
 @dataclass
@@ -90,7 +95,7 @@ class BigQueryBench:
 
     workspace: Workspace
     profile: BigQueryProfile
-    jobs: Jobs
+    session: Session
     run: Run
     staged: Path
     open: dict[str, BigQueryWarehouse] = field(default_factory=dict)
@@ -100,7 +105,7 @@ class BigQueryBench:
     def domain(self, catalogue: Catalogue, *, several: bool) -> Iterator[Warehouse]:
         """Open a staging place over what is published; a domain that fails is forgotten."""
         del several
-        warehouse = open_staging(self.jobs, catalogue, owner_name(self.run.run_id, platform.node()))
+        warehouse = open_staging(self.session, catalogue, owner_name(self.run.run_id, platform.node()))
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse
@@ -145,13 +150,13 @@ class BigQueryBench:
 
     def account(self) -> dict[str, Any]:
         """Return the jobs and bytes of the run."""
-        return {"bigquery": {**asdict(self.jobs.account), "jobs": self.jobs.account.jobs}}
+        return {"bigquery": self.session.jobs.log.as_dict()}
 
     def discard(self) -> None:
         """Drop the staged tables and close the connection."""
         for warehouse in self.open.values():
             drop(warehouse)
-        self.jobs.close()
+        self.session.close()
 
 
 def _ours(warehouse: Warehouse) -> BigQueryWarehouse:

@@ -81,7 +81,12 @@ def connect(
             from kpi_lib.warehouse.bigquery.open import open_published
 
             place = Path(chosen.project) / chosen.dataset("kpi", catalogue.domain)
-            return Reader(open_published(chosen, catalogue), catalogue, place, targets_file(settings))
+            return Reader(
+                open_published(chosen, profile or settings.default_profile, catalogue),
+                catalogue,
+                place,
+                targets_file(settings),
+            )
         file = Path(str(path or getattr(chosen, "path", "")))
     warehouse = DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True)
     return Reader(warehouse, catalogue, file, targets_file(settings))

@@ -63,9 +63,9 @@ def _pull(warehouse: BigQueryWarehouse, table: str) -> pa.Table:
     staged = warehouse.staging.tables.get(table) if warehouse.staging else None
     if staged is not None and staged.how != "whole":
         return typed(warehouse.arrow(f"SELECT * FROM {table}"), columns)  # noqa: S608
-    jobs, place = warehouse.jobs, warehouse.seen(table)
-    iterator = jobs.call(lambda: jobs.client.list_rows(place.path, retry=None), table)
-    return typed(jobs.arrow(iterator, table), columns)
+    session, place = warehouse.session, warehouse.seen(table)
+    found = session.arrow(table, lambda s: session.client.list_rows(place.path, retry=None, timeout=s))
+    return typed(found, columns)
 
 
 def typed(table: pa.Table, columns: dict[str, str]) -> pa.Table:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.catalogue.profiles import BigQueryProfile
-from kpi_lib.warehouse.bigquery.jobs import Jobs
 from kpi_lib.warehouse.bigquery.names import Places
+from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.staging import Staging
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
 from kpi_lib.warehouse.tables import physical_layers
@@ -20,13 +20,13 @@ def places_of(profile: BigQueryProfile, catalogue: Catalogue) -> Places:
     )
 
 
-def open_published(profile: BigQueryProfile, catalogue: Catalogue) -> BigQueryWarehouse:
-    """Open what is published of a domain for reading."""
-    return BigQueryWarehouse(Jobs.open(profile), places_of(profile, catalogue))
+def open_published(profile: BigQueryProfile, name: str, catalogue: Catalogue) -> BigQueryWarehouse:
+    """Open what is published of a domain for reading; ``name`` is the profile's."""
+    return BigQueryWarehouse(Session.open(profile, name), places_of(profile, catalogue))
 
 
-def open_staging(jobs: Jobs, catalogue: Catalogue, owner: str) -> BigQueryWarehouse:
+def open_staging(session: Session, catalogue: Catalogue, owner: str) -> BigQueryWarehouse:
     """Open a domain for a run, which writes aside under names that begin with ``owner``."""
-    places = places_of(jobs.profile, catalogue)
-    staging = Staging(places, jobs.profile.dataset("staging", catalogue.domain), owner)
-    return BigQueryWarehouse(jobs, places, staging)
+    places = places_of(session.profile, catalogue)
+    staging = Staging(places, session.profile.dataset("staging", catalogue.domain), owner)
+    return BigQueryWarehouse(session, places, staging)

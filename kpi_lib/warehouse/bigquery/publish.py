@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kpi_lib.errors import DefinitionError, RunError
+from kpi_lib.errors import DefinitionError, KpiError, RunError
 from kpi_lib.warehouse.bigquery.layout import layout_of
 from kpi_lib.warehouse.bigquery.names import Place
 from kpi_lib.warehouse.bigquery.staging import Staged, Staging
@@ -29,11 +29,11 @@ def last_run(warehouse: BigQueryWarehouse) -> tuple[str, dict[str, Any]]:
     place = warehouse.places.published(PUBLISHED_RUN)
     if warehouse.describe_published(PUBLISHED_RUN) is None:
         return "", {}
-    job = warehouse.jobs.query(
+    job = warehouse.session.query(
         f"SELECT run_id, record FROM {place.quoted} ORDER BY published_at DESC, run_id DESC LIMIT 1",  # noqa: S608
         "published_run",
     )
-    rows = frame_of(warehouse.jobs.rows(job, "published_run")).to_dict("records")
+    rows = frame_of(warehouse.session.rows(job, "published_run")).to_dict("records")
     return (str(rows[0]["run_id"]), json.loads(rows[0]["record"])) if rows else ("", {})
 
 
@@ -78,18 +78,16 @@ def publish(
             f"INSERT INTO {record.quoted} (run_id, published_at, record) "  # noqa: S608
             f"VALUES (@run_id, @published_at, @record_{number})"
         )
-    jobs = next(iter(warehouses.values())).jobs
+    session = next(iter(warehouses.values())).session
     body = ";\n".join(["BEGIN TRANSACTION", *moved, "COMMIT TRANSACTION"])
     script = ";\n".join([*made, f"BEGIN\n{body};\n{_ROLL_BACK}END"])
-    from google.api_core.exceptions import GoogleAPICallError
-
     try:
-        jobs.query(script, "publish", params)
-    except (GoogleAPICallError, RunError) as error:
+        session.query(script, "tables", params)
+    except KpiError as error:
         if _TAKEN in str(error):
             raise RunError(
                 "Another run has published since this one began.",
-                where=f"project {jobs.profile.project}",
+                where=f"project {session.profile.project}",
                 remedy="Nothing was changed; run again.",
             ) from error
         raise

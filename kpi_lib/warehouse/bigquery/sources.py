@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -115,21 +114,8 @@ def read_sources(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> pd.DataF
 
 
 def _look(warehouse: BigQueryWarehouse, source: Source) -> _Found:
-    from google.api_core.exceptions import NotFound
-
     place = warehouse.places.published(f"{source.layer}.{source.name}")
-
-    def ask() -> Any:
-        try:
-            return warehouse.jobs.client.get_table(
-                place.path, retry=None, timeout=warehouse.jobs.profile.deadlines.request
-            )
-        except NotFound as error:
-            if "dataset" in str(error).lower():
-                raise
-            return None
-
-    table = warehouse.jobs.call(ask, place.path)
+    table = warehouse.session.table(place, source.name)
     if table is None:
         return _Found(source, place, None, {})
     columns = {item.name: google_name(item.field_type) for item in table.schema}
@@ -159,8 +145,8 @@ def _check_columns(found: _Found, *, in_use: bool) -> None:
 def _load_record(warehouse: BigQueryWarehouse) -> pd.DataFrame:
     place = load_place(warehouse)
     listed = ", ".join(_LOAD_NEEDED)
-    job = warehouse.jobs.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
-    frame = frame_of(warehouse.jobs.rows(job, "source_load"))
+    job = warehouse.session.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
+    frame = frame_of(warehouse.session.rows(job, "source_load"))
     return frame.astype({"loaded_at": "datetime64[us, UTC]"})
 
 
@@ -183,8 +169,8 @@ def _check_rows(warehouse: BigQueryWarehouse, found: list[_Found], catalogue: Ca
     """Return the number of rows of each source, all by one query; refuse missing values and repeated keys."""
     if not found:
         return {}
-    job = warehouse.jobs.query("\nUNION ALL\n".join(_count_sql(item) for item in found), "sources")
-    frame = frame_of(warehouse.jobs.rows(job, "sources")).set_index("source")
+    job = warehouse.session.query("\nUNION ALL\n".join(_count_sql(item) for item in found), "sources")
+    frame = frame_of(warehouse.session.rows(job, "sources")).set_index("source")
     for item in found:
         row = frame.loc[item.source.name]
         if item.source.required and row["row_count"] == 0:

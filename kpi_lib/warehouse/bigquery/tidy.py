@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kpi_lib.errors import DefinitionError
-from kpi_lib.warehouse.bigquery.jobs import Jobs
+from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.staging import is_leftover
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
 
-def make_datasets(jobs: Jobs, domains: Sequence[str]) -> None:
+def make_datasets(session: Session, domains: Sequence[str]) -> None:
     """Make the datasets that a run writes, where they are missing; those of sources never.
 
     Raises
@@ -26,7 +26,7 @@ def make_datasets(jobs: Jobs, domains: Sequence[str]) -> None:
     """
     from google.cloud import bigquery
 
-    profile = jobs.profile
+    profile = session.profile
     taken: dict[str, str] = {}
     for domain in domains:
         for layer, name in profile.own_datasets(domain).items():
@@ -43,14 +43,14 @@ def make_datasets(jobs: Jobs, domains: Sequence[str]) -> None:
                     where="kpi.toml, datasets of the profile",
                     remedy="Name a dataset of its own: what holds sources is never written.",
                 )
-    found = jobs.call(lambda: list(jobs.client.list_datasets(retry=None)), "datasets")
+    found = session.call("datasets", lambda s: list(session.client.list_datasets(retry=None, timeout=s)))
     for name in sorted(set(taken) - {item.dataset_id for item in found}):
         made = bigquery.Dataset(f"{profile.project}.{name}")
         made.location = profile.location
-        jobs.call(partial(jobs.client.create_dataset, made, exists_ok=True, retry=None), name)
+        session.call(f"dataset {name}", partial(_make, session, made))
 
 
-def clean_up(jobs: Jobs, domains: Sequence[str], host: str, now: dt.datetime) -> int:
+def clean_up(session: Session, domains: Sequence[str], host: str, now: dt.datetime) -> int:
     """Remove the staged tables of runs that have died; return how many there were.
 
     Those of this machine are dead, because the caller holds its lock; those of another machine are taken
@@ -58,11 +58,11 @@ def clean_up(jobs: Jobs, domains: Sequence[str], host: str, now: dt.datetime) ->
     """
     count = 0
     for domain in domains:
-        place = f"{jobs.profile.project}.{jobs.profile.dataset('staging', domain)}"
-        found = jobs.call(partial(_tables, jobs, place), place)
+        place = f"{session.profile.project}.{session.profile.dataset('staging', domain)}"
+        found = session.call(place, partial(_tables, session, place))
         for item in found:
             if is_leftover(item.table_id, host, now):
-                _delete(jobs, f"{place}.{item.table_id}")
+                _delete(session, f"{place}.{item.table_id}")
                 count += 1
     return count
 
@@ -73,13 +73,17 @@ def drop(warehouse: BigQueryWarehouse) -> None:
         return
     for staged in warehouse.staging.tables.values():
         for place in dict.fromkeys((staged.seen, staged.rows)):
-            _delete(warehouse.jobs, place.path)
+            _delete(warehouse.session, place.path)
     warehouse.staging.tables.clear()
 
 
-def _tables(jobs: Jobs, dataset: str) -> list[bigquery.table.TableListItem]:
-    return list(jobs.client.list_tables(dataset, retry=None))
+def _make(session: Session, dataset: bigquery.Dataset, seconds: float) -> None:
+    session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=seconds)
 
 
-def _delete(jobs: Jobs, path: str) -> None:
-    jobs.call(lambda: jobs.client.delete_table(path, not_found_ok=True, retry=None), path)
+def _tables(session: Session, dataset: str, seconds: float) -> list[bigquery.table.TableListItem]:
+    return list(session.client.list_tables(dataset, retry=None, timeout=seconds))
+
+
+def _delete(session: Session, path: str) -> None:
+    session.call(path, lambda s: session.client.delete_table(path, not_found_ok=True, retry=None, timeout=s))

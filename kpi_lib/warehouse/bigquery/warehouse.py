@@ -10,14 +10,14 @@ import pandas as pd
 import pyarrow as pa
 
 from kpi_lib.errors import DefinitionError, FrameError, WarehouseError, did_you_mean
-from kpi_lib.warehouse.bigquery.jobs import Jobs, schema
 from kpi_lib.warehouse.bigquery.names import Place, Places, read_query
+from kpi_lib.warehouse.bigquery.session import Session, schema
 from kpi_lib.warehouse.bigquery.staging import Staged, Staging
 from kpi_lib.warehouse.tables import column_type
 from kpi_lib.warehouse.types import ARROW_TYPES, to_arrow, to_frame
 
 if TYPE_CHECKING:
-    from google.cloud import bigquery
+    pass
 
 #: What the service calls its types → GoogleSQL.
 _NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -32,7 +32,7 @@ class BigQueryWarehouse:
 
     Parameters
     ----------
-    jobs
+    session
         The client, the run's labels and limits.
     places
         Where the domain's tables are published.
@@ -40,15 +40,15 @@ class BigQueryWarehouse:
         Where a run writes.
     """
 
-    def __init__(self, jobs: Jobs, places: Places, staging: Staging | None = None) -> None:
-        self.jobs = jobs
+    def __init__(self, session: Session, places: Places, staging: Staging | None = None) -> None:
+        self.session = session
         self.places = places
         self.staging = staging
         self._known: dict[Place, dict[str, str] | None] = {}
 
     def close(self) -> None:
         """Give the connections back."""
-        self.jobs.close()
+        self.session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -68,18 +68,17 @@ class BigQueryWarehouse:
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """Return the rows of a query as an Arrow table."""
         text, bound = self._placed(sql, params)
-        return self.jobs.rows(self.jobs.query(text, "query", bound), "query")
+        return self.session.rows(self.session.query(text, "query", bound), "query")
 
     def build(self, table: str, select_sql: str, params: Mapping[str, object] | None = None) -> int:
         """Make or replace a table from one GoogleSQL SELECT; return its number of rows."""
         text, bound = self._placed(select_sql, params)
         staging = self._writable()
         place = staging.place(table)
-        job = self.jobs.query(text, table, bound, destination=place)
-        described = self._describe_job(job, table)
-        staging.tables[table] = Staged("whole", described, place, place)
-        self._known[place] = described
-        return self._count(job)
+        self.session.query(text, table, bound, destination=place, guard=True)
+        columns, count = self._made(place, table)
+        staging.tables[table] = Staged("whole", columns, place, place)
+        return count
 
     def insert(self, table: str, select_sql: str, params: Mapping[str, object] | None = None) -> int:
         """Add the rows of one GoogleSQL SELECT to a table, by column name; return how many there were."""
@@ -89,7 +88,7 @@ class BigQueryWarehouse:
         held = staging.tables.get(table)
         listed = ", ".join(f"`{name}`" for name in columns)
         if held is not None and held.how != "days":
-            job = self.jobs.query(
+            job = self.session.query(
                 f"INSERT INTO {held.rows.quoted} ({listed}) SELECT {listed} FROM (\n{text}\n)",  # noqa: S608
                 table, bound,
             )  # fmt: skip
@@ -99,11 +98,11 @@ class BigQueryWarehouse:
         published = self.places.published(table)
         rows, seen = staging.place(table, "rows"), staging.place(table)
         chosen = f"SELECT {listed} FROM (\n{text}\n)"  # noqa: S608
-        job = self.jobs.query(chosen, table, bound, destination=rows)
+        self.session.query(chosen, table, bound, destination=rows, guard=True)
         both = [f"SELECT {listed} FROM {place.quoted}" for place in (published, rows)]  # noqa: S608
         self._view(seen, " UNION ALL ".join(both))
         staging.tables[table] = Staged("rows", columns, seen, rows)
-        return self._count(job)
+        return self._made(rows, table)[1]
 
     def replace(self, table: str, frame: pd.DataFrame) -> int:
         """Make or replace a table from a frame; return its number of rows."""
@@ -118,7 +117,6 @@ class BigQueryWarehouse:
         columns = {item.name: item.field_type for item in schema(rows.schema)}
         self._load(table, rows, place)
         staging.tables[table] = Staged("whole", columns, place, place)
-        self._known[place] = columns
 
     def replace_days(self, table: str, frame: pd.DataFrame, date_column: str) -> int:
         """Put a frame's rows in place of all rows of its dates.
@@ -203,18 +201,17 @@ class BigQueryWarehouse:
         return self.staging
 
     def _load(self, table: str, rows: pa.Table, place: Place) -> None:
-        self.jobs.load(rows, place, table)
+        self.session.load(rows, place, table)
 
     def _view(self, place: Place, sql: str) -> None:
-        self.jobs.query(f"CREATE OR REPLACE VIEW {place.quoted} AS {sql}", place.table)
+        self.session.query(f"CREATE OR REPLACE VIEW {place.quoted} AS {sql}", place.table)
 
-    def _count(self, job: bigquery.QueryJob) -> int:
-        rows = self.jobs.call(lambda: job.result(retry=None, max_results=1), "count")
-        return int(rows.total_rows or 0)
-
-    def _describe_job(self, job: bigquery.QueryJob, table: str) -> dict[str, str]:
-        rows = self.jobs.call(lambda: job.result(retry=None, max_results=1), table)
-        return checked_types(rows.schema, table)
+    def _made(self, place: Place, table: str) -> tuple[dict[str, str], int]:
+        """Return columns and rows of a table that was just written; no job."""
+        found = self.session.table(place, table)
+        if found is None:
+            raise WarehouseError("It was written and is not there.", where=place.path, remedy="Run again.")
+        return checked_types(found.schema, table), int(found.num_rows or 0)
 
     def _describe(self, table: str) -> dict[str, str] | None:
         held = self.staging.tables.get(table) if self.staging else None
@@ -226,17 +223,7 @@ class BigQueryWarehouse:
         return self._known[place]
 
     def _ask(self, place: Place) -> dict[str, str] | None:
-        from google.api_core.exceptions import NotFound
-
-        def ask() -> Any:
-            try:
-                return self.jobs.client.get_table(
-                    place.path, retry=None, timeout=self.jobs.profile.deadlines.request
-                )
-            except NotFound:
-                return None
-
-        found = self.jobs.call(ask, place.table)
+        found = self.session.table(place, place.table)
         return None if found is None else {item.name: google_name(item.field_type) for item in found.schema}
 
     def _missing(self, table: str) -> WarehouseError:
