@@ -11,6 +11,7 @@ from kpi_lib.catalogue import Catalogue, Problem, Settings, read
 from kpi_lib.catalogue.profile_checks import check_profiles
 from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.catalogue.targets import load_targets
+from kpi_lib.compute.distinct import EVENT_COLUMNS
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import DATE_DIMENSION
@@ -41,6 +42,7 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
             workspace = Workspace(settings, domains=(name,))
             problems += _check_windows(catalogue)
             problems += _check_columns(catalogue)
+            problems += _check_events(catalogue)
             problems += check_model_columns(catalogue)
             problems += _check_reports(workspace, catalogue)
             problems += _check_suites(workspace, catalogue)
@@ -117,6 +119,22 @@ def _check_columns(catalogue: Catalogue) -> list[Problem]:
             ("denominator", kpi.denominator),
         )
         if name is not None and name not in columns
+    ]
+
+
+def _check_events(catalogue: Catalogue) -> list[Problem]:
+    """Return the columns that events need and their SQL does not give."""
+    model = next((item for item in catalogue.models if item.table == catalogue.events), None)
+    if model is None:
+        return []
+    place = catalogue.folder / "sql" / model.sql
+    columns, problem = select_columns(place)
+    if problem:
+        return [problem]
+    return [
+        Problem(str(place), name, f"events need a column '{name}'.", did_you_mean(name, columns))
+        for name in EVENT_COLUMNS
+        if name not in columns
     ]
 
 

@@ -266,7 +266,6 @@ class _Night:
             or self._archive_only(),
             domains=failed + self._not_asked_for(),
             dates={str(item.record.get("as_of")) for item in self.domains},
-            pages=self.pages,
         )
 
     def _archive_only(self) -> bool:

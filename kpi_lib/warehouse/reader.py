@@ -26,6 +26,7 @@ from kpi_lib.warehouse.days import Day, read_day, read_range
 from kpi_lib.warehouse.duck import DuckDBWarehouse
 from kpi_lib.warehouse.history import History
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.quality_questions import QualityQuestions
 from kpi_lib.warehouse.scorecard import ScorecardQuestions, targets_file
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
@@ -92,7 +93,7 @@ def connect(
     return Reader(warehouse, catalogue, file, targets_file(settings))
 
 
-class Reader(History, ScorecardQuestions):
+class Reader(History, QualityQuestions, ScorecardQuestions):
     """The questions that reports, notebooks and the command line ask; read-only.
 
     Parameters

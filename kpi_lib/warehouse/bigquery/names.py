@@ -1,19 +1,10 @@
-"""Where a logical table lies in BigQuery, and a query's text with those places in it.
-
-The text of the query is left as it is: only the names of tables are replaced, at the places
-where they stand. BigQuery runs the very GoogleSQL that is in the file.
-"""
+"""Where a logical table lies in BigQuery."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-
-from sqlglot import exp
 
 from kpi_lib.errors import DefinitionError, did_you_mean
-from kpi_lib.warehouse.dialect import logical_tables, parse
 from kpi_lib.warehouse.tables import SOURCE_LOAD
 
 #: What the library itself keeps under a source's layer lies with its own records:
@@ -75,55 +66,3 @@ class Places:
                 f"There is no layer '{layer}' (in '{table}').", remedy=did_you_mean(layer, self.datasets)
             )
         return Place(self.project, self.datasets[layer], name)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A query that has been read.
-
-    Parameters
-    ----------
-    sql
-        Its text.
-    tables
-        The logical tables that it reads, sorted.
-    parameters
-        The names of the parameters that it uses.
-    spots
-        Where tables are named: start and end in the text, logical name, and the alias that the name
-        itself gave and that a physical name would not.
-    """
-
-    sql: str
-    tables: tuple[str, ...]
-    parameters: frozenset[str]
-    spots: tuple[tuple[int, int, str, str], ...]
-
-    def placed(self, place: Callable[[str], Place]) -> str:
-        """Return the text with physical names."""
-        text = self.sql
-        for start, end, logical, alias in sorted(self.spots, reverse=True):
-            text = f"{text[:start]}{place(logical).quoted}{alias}{text[end:]}"
-        return text
-
-
-@lru_cache(maxsize=512)
-def read_query(sql: str, layers: frozenset[str]) -> Query:
-    """Read one GoogleSQL query over logical tables; raises as the embedded warehouse does.
-
-    Raises
-    ------
-    DefinitionError
-        When it is not one valid query, or names an unknown layer.
-    """
-    tree = parse(sql)
-    tables = logical_tables(tree.copy(), {layer: layer for layer in layers})
-    spots = []
-    for table in tree.find_all(exp.Table):
-        if not table.db:
-            continue
-        start, end = table.args["db"].meta["start"], table.this.meta["end"] + 1
-        alias = "" if table.alias else f" AS `{table.name}`"
-        spots.append((start, end, f"{table.db}.{table.name}", alias))
-    parameters = frozenset(node.name for node in tree.find_all(exp.Parameter))
-    return Query(sql, tables, parameters, tuple(spots))

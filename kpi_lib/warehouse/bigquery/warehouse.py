@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from kpi_lib.errors import DefinitionError, FrameError, WarehouseError, did_you_mean
-from kpi_lib.warehouse.bigquery.names import Place, Places, read_query
+from kpi_lib.warehouse.bigquery.names import Place, Places
 from kpi_lib.warehouse.bigquery.session import Session, schema
 from kpi_lib.warehouse.bigquery.staging import Staged, Staging
+from kpi_lib.warehouse.spots import read_query
 from kpi_lib.warehouse.tables import column_type
 from kpi_lib.warehouse.types import ARROW_TYPES, to_arrow, to_frame
 
@@ -189,7 +190,9 @@ class BigQueryWarehouse:
             raise DefinitionError(
                 f"Parameter @{', @'.join(missing)} has no value.", where="SQL", remedy=f"Given: {names}."
             )
-        return query.placed(self.seen), {name: given[name] for name in query.parameters}
+        return query.placed(lambda table: self.seen(table).quoted), {
+            name: given[name] for name in query.parameters
+        }
 
     def _writable(self) -> Staging:
         if self.staging is None:
