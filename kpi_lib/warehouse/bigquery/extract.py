@@ -14,9 +14,12 @@ from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
 from kpi_lib.warehouse.duck import DuckDBWarehouse
+from kpi_lib.warehouse.quality_questions import count_rows
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
+    DQ_RESULTS,
     FACTS,
+    ROW_COUNT,
     SCORECARD,
     SCORECARD_HISTORY,
     SCORECARD_STATE,
@@ -37,7 +40,7 @@ def extract(
     The dashboard comes for the reported date alone; the other tables whole. Tables are read as they lie,
     which is no query; a table that this run has only added to is one.
     """
-    rows = {}
+    rows = {ROW_COUNT: target.replace(ROW_COUNT, count_rows(warehouse, catalogue))}
     for table in tables_of(catalogue):
         found = _pull(warehouse, table)
         target.replace_arrow(table, found)
@@ -52,7 +55,7 @@ def extract(
 
 def tables_of(catalogue: Catalogue) -> tuple[str, ...]:
     """Return the tables that a domain's reports read whole."""
-    tables = list(_KPI_TABLES) if catalogue.kpis else []
+    tables = [DQ_RESULTS, *(_KPI_TABLES if catalogue.kpis else ())]
     if catalogue.has_scorecard:
         tables += [*_SCORECARD_TABLES, *(view.table for view in load_scorecard(catalogue.folder).views)]
     return tuple(dict.fromkeys(tables))
