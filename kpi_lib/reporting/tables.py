@@ -79,7 +79,8 @@ def contributions_grid(data: ReportData, window: str) -> Grid:
     steps = [part.figure.delta for part in parts if part.figure.delta is not None]
     rest = (whole.delta or 0.0) - sum(steps)
     known = whole.delta is not None and len(steps) == len(parts)
-    scale = (min([*steps, 0.0]), max([*steps, 0.0]))
+    drawn = [*steps, rest, 0.0] if known else [*steps, 0.0]
+    scale = (min(drawn), max(drawn))
     rows = [_part_row(data, part, scale) for part in parts]
     if known and abs(rest) >= 0.5 * 10**-whole.kpi.decimals:
         rows.append(
