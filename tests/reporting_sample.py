@@ -87,11 +87,24 @@ class FakeReader:
         found[sums] = found[sums] * SHARES[entity]
         return found if SHARES[entity] else found.iloc[:0]
 
+    def rollups_of(self, kpi: str, as_of: Any = None) -> pd.DataFrame:
+        chosen = self.catalogue.kpi(kpi).id
+        frames = [
+            found[found["kpi_id"] == chosen].assign(entity_id=self.catalogue.entity(entity).id)
+            for entity in SHARES
+            if len(found := self.rollups(as_of, entity))
+        ]
+        return pd.concat(frames, ignore_index=True)
+
     def daily(
         self, entity: str = "ALL", kpi: str | None = None, since: Any = None, until: Any = None
     ) -> pd.DataFrame:
         days = self.daily_values["date_key"]
-        return self.daily_values[(days >= pd.Timestamp(since)) & (days <= pd.Timestamp(until))]
+        shown = self.daily_values[(days >= pd.Timestamp(since)) & (days <= pd.Timestamp(until))]
+        if kpi is not None:
+            shown = shown[shown["kpi_id"] == self.catalogue.kpi(kpi).id]
+        parts = dict.fromkeys(["value", "numerator", "denominator"], SHARES[entity])
+        return shown.assign(**{name: shown[name].astype(float) * share for name, share in parts.items()})
 
     def loads(self) -> pd.DataFrame:
         return loads(self.as_of(), self.daily_values["date_key"].min().date())
