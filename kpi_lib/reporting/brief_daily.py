@@ -21,7 +21,7 @@ from kpi_lib.reporting.markup import Prose, muted
 from kpi_lib.reporting.notes import notes, window_dates
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece
-from kpi_lib.reporting.tables import contributions_grid
+from kpi_lib.reporting.tables import contributions_grid, window_label
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,7 @@ class DailyBrief(Brief):
 def load_daily_brief(wh: BriefReader, as_of: dt.date | str | None) -> DailyBrief:
     """Read the brief of a domain of daily KPIs."""
     data = load_report(wh, as_of)
-    return DailyBrief(data.catalogue, data.loads, wh.checks(1), data, brief_words.restated(data, wh))
+    changes = brief_words.changes_of(wh, data.as_of)
+    what = window_label(data.catalogue.window("mtd"))
+    restated = brief_words.restated(changes, data.kpi().code, what)
+    return DailyBrief(data.catalogue, data.loads, wh.checks(1), data, restated)

@@ -34,9 +34,9 @@ class Wh(FakeReader):
     """The fake warehouse with a ledger and checks."""
 
     def publications(self) -> pd.DataFrame:
-        return pd.DataFrame({"run_id": ["run0"]})
+        return pd.DataFrame({"run_id": ["run0"], "published_at": [pd.Timestamp("2026-11-21T08:00Z")]})
 
-    def restatements(self, since: str | None = None) -> pd.DataFrame:
+    def restatements(self, since: dt.datetime | None = None) -> pd.DataFrame:
         return pd.DataFrame()
 
     def checks(self, runs: int = 30) -> pd.DataFrame:
