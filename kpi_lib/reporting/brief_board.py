@@ -11,6 +11,7 @@ from kpi_lib.reporting.board_pieces import metrics_grid
 from kpi_lib.reporting.brief import CARDS, Brief, BriefReader, on_new_page, paragraphs, stacked
 from kpi_lib.reporting.brief_chart import year_to_date
 from kpi_lib.reporting.brief_words import changes_of, restated, targets
+from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.markup import Prose, muted
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece
@@ -91,4 +92,6 @@ def load_board_brief(wh: BriefReader, as_of: dt.date | str | None) -> BoardBrief
     board = load_board(wh, as_of)
     first = board.leading[0].metric.key
     said = restated(changes_of(wh, board.as_of), first, ON_SCORECARD)
-    return BoardBrief(board.catalogue, wh.loads(), wh.checks(1), board, said)
+    return BoardBrief(
+        board.catalogue, wh.loads(), without_persons(wh.checks(1), board.scorecard), board, said
+    )

@@ -15,6 +15,7 @@ from kpi_lib.reporting.brief import (
     paragraphs,
     targets_piece,
 )
+from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.data import ReportData, load_report
 from kpi_lib.reporting.forecast import sentence
 from kpi_lib.reporting.markup import Prose, muted
@@ -90,4 +91,5 @@ def load_daily_brief(wh: BriefReader, as_of: dt.date | str | None) -> DailyBrief
     changes = brief_words.changes_of(wh, data.as_of)
     what = window_label(data.catalogue.window("mtd"))
     restated = brief_words.restated(changes, data.kpi().code, what)
-    return DailyBrief(data.catalogue, data.loads, wh.checks(1), data, restated)
+    card = wh.definitions if data.catalogue.has_scorecard else None
+    return DailyBrief(data.catalogue, data.loads, without_persons(wh.checks(1), card), data, restated)
