@@ -39,7 +39,7 @@ class BoardBrief(Brief):
             self.restated,
         ]
         said = [Prose.of(*judged), Prose.of(muted(" ".join(text for text in quiet if text)))]
-        return paragraphs(said, 10.5, serif=True)
+        return paragraphs(said, 10, serif=True)
 
     def cards(self) -> Piece:
         """Return the cards of the first metrics, with what stands beside each."""

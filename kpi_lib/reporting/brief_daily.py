@@ -24,6 +24,9 @@ from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece
 from kpi_lib.reporting.tables import contributions_grid, window_label
 
+#: So many parts of the headline have a row on the first page.
+MOST_PARTS = 6
+
 
 @dataclass(frozen=True)
 class DailyBrief(Brief):
@@ -47,7 +50,7 @@ class DailyBrief(Brief):
             Prose.of(*([f"{pace} "] if pace else []), *judged),
             Prose.of(muted(" ".join(text for text in quiet if text))),
         ]
-        return paragraphs(said, 10.5, serif=True)
+        return paragraphs(said, 10, serif=True)
 
     def cards(self) -> Piece:
         """Return the cards of the first page."""
@@ -58,7 +61,7 @@ class DailyBrief(Brief):
         """Return the parts of the headline KPI; nothing where it has none."""
         if not self.catalogue.contributions:
             return paragraphs([])
-        grid = contributions_grid(self.data, "mtd")
+        grid = replace(contributions_grid(self.data, "mtd", MOST_PARTS), dense=True)
         return grid_piece(grid, "contributions", "What made the difference, month to date")
 
     def numbers(self) -> Piece:
