@@ -17,7 +17,6 @@ def carry_over(
     everything: bool,
     domains: Sequence[str],
     dates: Collection[str],
-    pages: bool,
 ) -> None:
     """Copy from the published release what this run leaves as it is.
 
@@ -31,8 +30,6 @@ def carry_over(
         The domains that this run makes no pages of.
     dates
         The as-of dates whose archive and PDFs this run makes.
-    pages
-        Whether this run makes pages at all.
     """
     if everything:
         shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
@@ -54,7 +51,7 @@ def carry_over(
     for file in (current / "pdf").glob("*.pdf"):
         if not any(file.stem.endswith(f"-{date}") for date in dates):
             _link_or_copy(str(file), str(staged / "pdf" / file.name))
-        elif not pages:
+        elif everything:
             shutil.copy2(file, staged / "pdf" / file.name)
 
 

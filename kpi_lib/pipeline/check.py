@@ -8,6 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from kpi_lib.catalogue import Catalogue, Problem, Settings, read
+from kpi_lib.catalogue.profile_checks import check_profiles
 from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.catalogue.targets import load_targets
 from kpi_lib.compute.distinct import EVENT_COLUMNS
@@ -27,6 +28,7 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
     Definitions, SQL, notebooks, expectations; and, where tables are published, what they say against them.
     """
     problems: list[Problem] = []
+    catalogues: list[Catalogue] = []
     for name in domains or settings.domains:
         try:
             folder = settings.domain_folder(name)
@@ -36,6 +38,7 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
         catalogue, found = read(folder)
         problems += found
         if catalogue is not None:
+            catalogues.append(catalogue)
             workspace = Workspace(settings, domains=(name,))
             problems += _check_windows(catalogue)
             problems += _check_columns(catalogue)
@@ -43,9 +46,11 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
             problems += check_model_columns(catalogue)
             problems += _check_reports(workspace, catalogue)
             problems += _check_suites(workspace, catalogue)
-            problems += check_published(settings.profile(None), catalogue)
+            if settings.default_profile in settings.profiles:
+                problems += check_published(settings.profile(None), catalogue)
             problems += _check_scorecard(catalogue)
             problems += _check_targets(settings, catalogue)
+    problems += check_profiles(settings, catalogues)
     return list(dict.fromkeys(problems))
 
 

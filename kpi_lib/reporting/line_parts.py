@@ -9,7 +9,6 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.catalogue.targets import Target, period_bounds
-from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.plotting import Frame, Point, nice_ticks
 
@@ -43,17 +42,6 @@ def points_of(values: pd.Series) -> tuple[Point, ...]:
 def day_labels(end: dt.date) -> tuple[tuple[float, str], ...]:
     """Return the days of a month that get a label."""
     return tuple((float(day), str(day)) for day in (1, 10, 20, end.day))
-
-
-def short(value: float, kpi: Kpi, currency: str) -> str:
-    """Return a value for a label beside a line: ``$720k``."""
-    if kpi.format in ("currency", "number") and abs(value) >= 10_000:
-        text = fmt.compact(value)
-        if kpi.format == "number":
-            return text
-        shown = fmt.exact(0.0, kpi, currency)
-        return shown.replace(fmt.fixed(0, kpi.decimals), text)
-    return fmt.amount(value, kpi, currency)
 
 
 def month_of(day: dt.date) -> tuple[dt.date, dt.date]:

@@ -16,7 +16,6 @@ from kpi_lib.reporting.line_parts import (
     month_closed,
     month_of,
     points_of,
-    short,
     targets_of,
     year_earlier,
 )
@@ -83,12 +82,12 @@ def month(data: ReportData, kpi: Kpi) -> Sketch:
     ends: list[Label] = []
     if closes is not None and drawn.last:
         lines.insert(1, Line((drawn.last, (end.day, closes)), "acc", 1.6, (3, 4)))
-        ends.append(Label(end.day, closes, f"pace {short(closes, kpi, data.currency)}"))
+        ends.append(Label(end.day, closes, f"pace {fmt.rough(closes, kpi, data.currency)}"))
     if drawn.before and drawn.before[-1][1] is not None:
         ends.append(Label(before_end.day, drawn.before[-1][1], str(before_end.year)))
     if goal is not None:
         lines.append(Line(((1, goal), (end.day, goal)), "ink", 1.2, (1, 4)))
-        ends.append(Label(end.day, goal, f"target {short(goal, kpi, data.currency)}", "ink"))
+        ends.append(Label(end.day, goal, f"target {fmt.rough(goal, kpi, data.currency)}", "ink"))
 
     dots = [(drawn.last[0], drawn.last[1], "acc")] if drawn.last and drawn.last[1] is not None else []
     here = [_here(data, dot[0], dot[1], end.day) for dot in dots]
@@ -155,7 +154,7 @@ def _month_words(data: ReportData, kpi: Kpi, closes: float | None, goal: float |
     if not pd.isna(whole) and not month_closed(data.as_of):
         parts.append(f"{before_end:%B %Y} closed at {fmt.amount(float(whole), kpi, data.currency)}.")
     if closes is not None:
-        parts.append(f"At the pace so far the month closes near {short(closes, kpi, data.currency)}.")
+        parts.append(f"At the pace so far the month closes near {fmt.rough(closes, kpi, data.currency)}.")
     if goal is not None:
         parts.append(f"The target is {fmt.amount(goal, kpi, data.currency)}.")
     return " ".join(parts)
