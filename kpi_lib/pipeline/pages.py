@@ -18,7 +18,7 @@ from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
 from kpi_lib.pipeline.private import FOLDER, is_private, make_private, private_jobs
 from kpi_lib.pipeline.surroundings import by_date, of_domain, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
-from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.check import check_site, stray_words
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import failed_html, write_text
 from kpi_lib.reporting.render import Renderer, choose_renderer
@@ -87,7 +87,9 @@ def make_pages(
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):
-        problems = check_site(staged / "site")
+        known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
+        named = " ".join(catalogue.model_dump_json() for catalogue in known)
+        problems = check_site(staged / "site", stray_words(named))
         if problems:
             shown = "\n".join(f"  {problem}" for problem in problems[:10])
             raise ReportError(
@@ -132,6 +134,7 @@ def _report_jobs(
         items = [
             (f"entity/{entity.code.lower()}", entity.name, {"entity_code": entity.code})
             for entity in catalogue.entities
+            if entity.id != 0
         ]
     else:
         items = [(report.name, report.title, {})]

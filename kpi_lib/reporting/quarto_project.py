@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.reporting import theme
-from kpi_lib.reporting.context import SiteContext
+from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.html import read_notebook, render_template, root_of
 from kpi_lib.reporting.markup import text_typst
 
@@ -64,7 +64,10 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
         },
     }
     if kind == "website":
-        links = [{"text": item.label, "href": f"{ROOT}{item.href}"} for item in context.distinct(context.nav)]
+        links = [
+            {"text": top.label, "menu": [_nav_link(item) for item in items]} if items else _nav_link(top)
+            for top, items in context.sections()
+        ]
         profile["website"] = {"title": context.title, "navbar": {"left": links, "search": True}}
     return profile
 
@@ -84,6 +87,10 @@ def typst_head(context: SiteContext) -> str:
         f'#set table(stroke: (x, y) => (bottom: 0.5pt + rgb("{theme.tokens()["hair"]}")))\n'
         "#show table: set text(size: 8.5pt)\n"
     )
+
+
+def _nav_link(item: NavItem) -> dict[str, str]:
+    return {"text": item.label, "href": f"{ROOT}{item.href}"}
 
 
 def joined(paths: Sequence[Path], front: Mapping[str, Any], to: str = "html") -> Any:

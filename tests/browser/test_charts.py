@@ -1,4 +1,4 @@
-"""Charts in Chromium: drawn again by Vega under the policy, with the same words, by mouse and keyboard."""
+"""Charts in Chromium: drawn again under the policy, same words, reached by mouse and keyboard."""
 
 from __future__ import annotations
 

@@ -11,17 +11,20 @@ import stat
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 import yaml
 from pypdf import PdfReader
 
+import kpi_lib
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting import theme
 from kpi_lib.reporting.check import check_site
 from kpi_lib.reporting.html import page_html, write_text
 from kpi_lib.reporting.pdf import write_pdf
+from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.quarto import (
     Quarto,
     QuartoRenderer,
@@ -43,7 +46,7 @@ from kpi_lib.reporting.runner import NotebookJob, NotebookResult
 from kpi_lib.reporting.site import write_archive, write_home
 from tests.reporting_notebooks import SVG, context, executed, result_of, rich
 from tests.reporting_sample import sample, winery
-from tests.unit.test_reporting_display import daily, detail
+from tests.unit.test_reporting_display import detail
 from tests.unit.test_reporting_pdf import tags
 
 PROJECT = Path(__file__).resolve().parents[2] / "reports"
@@ -228,18 +231,30 @@ def test_only_other_hosts_are_taken_off_a_page() -> None:
     assert offline_page(kept, "a.html", context()).endswith(kept.removeprefix("<html"))
 
 
+def shown_by(notebook: Any) -> dict[str, Piece]:
+    """What the cells of the daily notebook show of the sample, by their source."""
+    shows = ("kpi.headline", "kpi.cards", "kpi.table", "kpi.chart", "kpi.notes")
+    names = {"kpi": kpi_lib, "report": sample()}
+    sources = [cell.source for cell in notebook.cells if cell.source.startswith(shows)]
+    return {source: eval(source, names) for source in sources}  # noqa: S307  (the project's own cells)
+
+
 def executed_daily(path: Path) -> Path:
     """The daily notebook as it looks after a run over the sample, with its own tags."""
     source = nbformat.read(NOTEBOOK, as_version=4)
-    pieces = iter(daily(sample()))
+    pieces = shown_by(source)
     for cell in source.cells:
-        if cell.source.startswith(("kpi.headline", "kpi.cards", "kpi.table", "kpi.chart")):
-            cell.outputs = [nbformat.v4.new_output("display_data", next(pieces)._repr_mimebundle_())]
+        if cell.source in pieces:
+            bundle = pieces[cell.source]._repr_mimebundle_()
+            cell.outputs = [nbformat.v4.new_output("display_data", bundle)]
         elif cell.source == "kpi.complete()":
             cell.outputs = [rich(text_plain="kpi-complete")]
-    assert next(pieces, None) is None
     path.write_text(nbformat.writes(source), encoding="utf-8")
     return path
+
+
+#: What the last row's tabs are called.
+TABS = ("Total Daily Revenue by location", "Three years, month by month")
 
 
 def test_html_reaches_quarto_as_a_raw_block_so_that_it_adds_no_script_of_another_host() -> None:
@@ -257,9 +272,9 @@ def test_the_daily_notebook_is_laid_out_as_a_dashboard(tmp_path: Path) -> None:
     notebook = joined([executed_daily(tmp_path / "d.ipynb")], {"pagetitle": "Daily"})
     assert 'format: "dashboard"' in notebook.cells[0].source
     rows = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    assert rows == ["## Row", "## Row", "## Row {.tabset}", "## Row", "## Row"]
+    assert rows == ["## Row", "## Row", "## Row", "## Row", "## Row {.tabset}"]
     titles = [cell.source.splitlines()[0] for cell in notebook.cells if cell.source.startswith("#| title")]
-    assert titles == [f'#| title: "{group.name}"' for group in winery().groups]
+    assert titles == [f'#| title: "{name}"' for name in TABS]
     assert all(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     assert "SECRET" not in str(notebook) and "kpi-complete" not in str(notebook)
     paper = joined([tmp_path / "d.ipynb"], {"title": "Daily"}, "typst")
@@ -375,7 +390,8 @@ PAGES = ("winery/daily.html", "winery/kpi/total_daily_revenue.html")
 @pytest.mark.quarto
 @pytest.mark.timeout(600)
 def test_real_quarto_shows_the_same_numbers_as_the_embedded_renderer(real_site: Path, tmp_path: Path) -> None:
-    pieces = (daily(sample()), detail(sample(), "total_daily_revenue"))
+    first = shown_by(nbformat.read(NOTEBOOK, as_version=4)).values()
+    pieces = (list(first), detail(sample(), "total_daily_revenue"))
     for page, shown in zip(PAGES, pieces, strict=True):
         body = "".join(piece._repr_mimebundle_()["text/html"] for piece in shown)
         expected = numbers(page_html(body, title="t", page=page, context=context()))
@@ -407,8 +423,8 @@ def test_real_quarto_asks_no_other_host_and_its_pages_hold_together(real_site: P
 def test_real_quarto_makes_a_dashboard_of_the_daily_page(real_site: Path) -> None:
     text = (real_site / "winery/daily.html").read_text()
     assert "quarto-dashboard" in text and "Fri 20 Nov 2026" in text
-    for group in winery().groups:
-        assert re.search(rf"nav-link[^>]*>\s*{re.escape(group.name)}\s*<", text), group.name
+    for name in TABS:
+        assert re.search(rf"nav-link[^>]*>\s*{re.escape(name)}\s*<", text), name
     tiles = re.findall(r'<li>\s*<a class="tile"', text)
     assert len(tiles) == len(winery().cards)
     assert text.count('<template class="spec">') == 2
