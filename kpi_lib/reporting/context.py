@@ -231,7 +231,7 @@ class SiteContext:
         folders = [item.href.partition("/")[0] for item in self.nav]
         held = {folder for folder in folders if folder in titles}
         if len(held) < 2:
-            return tuple((item, ()) for item in self.nav)
+            return tuple((item, ()) for item in self.distinct(self.nav))
         found: dict[str, list[NavItem]] = {}
         for folder, item in zip(folders, self.nav, strict=True):
             found.setdefault(folder if folder in held else item.href, []).append(item)
