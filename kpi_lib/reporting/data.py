@@ -13,7 +13,7 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
 from kpi_lib.catalogue.targets import Target
 from kpi_lib.errors import DataError, UsageError
-from kpi_lib.periods import Window
+from kpi_lib.periods import Window, iso_day
 from kpi_lib.reporting.markup import text_html
 from kpi_lib.reporting.theme import notebook_style
 
@@ -143,6 +143,15 @@ class ReportData:
         """Return a KPI's daily ``value, numerator, denominator``, indexed by date, oldest first."""
         return self._days.get(self.catalogue.kpi(kpi_code).id, _NO_DAYS)
 
+    def days_of(self, entity: str, kpi_code: str | int) -> pd.DataFrame:
+        """Return another entity's daily values of a KPI, as :meth:`days` does; none without a warehouse."""
+        code, kpi = self.catalogue.entity(entity).code, self.catalogue.kpi(kpi_code)
+        if code == self.entity.code or self.reader is None:
+            return self.days(kpi.code) if code == self.entity.code else _NO_DAYS
+        since = dt.date(self.as_of.year - HISTORY_YEARS, 1, 1)
+        frame = self.reader.daily(entity=code, kpi=kpi.code, since=since, until=self.as_of)
+        return frame.set_index("date_key").sort_index()[["value", "numerator", "denominator"]]
+
     def of_entity(self, entity: str, kpi_code: str, window: str) -> Figure | None:
         """Return a KPI's figure for another entity; None where it has none.
 
@@ -245,7 +254,7 @@ def _date(value: dt.date | str) -> dt.date:
     if isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return iso_day(value)
     except ValueError as error:
         raise UsageError(f"'{value}' is no date.", where="as_of", remedy="Write it as 2026-11-20.") from error
 
