@@ -302,7 +302,7 @@ def test_weeks_of_years_of_months_are_numbered_from_the_one_that_holds_the_first
 
 
 def test_the_calendar_reaches_from_2015_to_2035() -> None:
-    assert DATE_DIMENSION == (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
+    assert (dt.date(2015, 1, 1), dt.date(2035, 12, 31)) == DATE_DIMENSION
     days = dim_date(JULY)["date_key"].dt.date
     assert (days.min(), days.max()) == DATE_DIMENSION
 
