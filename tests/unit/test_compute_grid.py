@@ -190,3 +190,22 @@ def test_money_with_fractions_of_a_cent_is_not_cut() -> None:
     noisy = frame.assign(value=[0.1 + 0.2, 1e-9, 70.10000000000001])
     assert rollup(noisy, money, "2025-01-03", ["mtd"])["value"].tolist() == [70.4]
     assert cube(noisy, money).money.all()
+
+
+def test_cents_that_binary_numbers_only_come_near_are_cents() -> None:
+    days = pd.to_datetime(["2024-01-31", "2025-01-31"])
+    known = catalogue(kpis=(kpi(1, "last", format="currency", decimals=2),))
+    # 0.29 × 100 is 28.999999999999996, and 0.29 − 0.1 is 0.18999999999999997.
+    frame = pd.DataFrame({"date_key": days, "kpi_id": 1, "entity_id": 0, "value": [0.1, 0.29]})
+    assert rollup(frame, known, "2025-01-31", ["mtd"])["delta"].tolist() == [0.19]
+    assert cube(frame, known).money.all()
+
+
+def test_an_average_of_money_is_no_whole_number_of_cents() -> None:
+    days = pd.to_datetime(["2024-01-30", "2024-01-31", "2025-01-30", "2025-01-31"])
+    known = catalogue(kpis=(kpi(1, "average", format="currency", decimals=2),))
+    value = [0.01, 0.02, 0.05, 0.1]
+    frame = pd.DataFrame({"date_key": days, "kpi_id": 1, "entity_id": 0, "value": value})
+    made = rollup(frame, known, "2025-01-31", [Window("two", "trailing", days=2)])
+    assert made[["value", "prior", "delta"]].values.tolist() == [[0.075, 0.015, 0.075 - 0.015]]
+    assert not cube(frame, known).money.any()
