@@ -83,6 +83,7 @@ def make_pages(
             carry_documents(workspace, request, staged)
             write_rest(workspace, request, staged, context)
             documents += make_private(results, request, staged, renderer, context)
+        renderer.render_archive(staged / "site", context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     with run.step("check"):

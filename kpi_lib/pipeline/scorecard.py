@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,11 @@ import pandas as pd
 from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.catalogue.dashboard_kpis import dashboard_kpis, fiscal_years, metric_queries, render_sql
-from kpi_lib.catalogue.scorecard import DetailView, Metric, Scorecard, load_scorecard
+from kpi_lib.catalogue.scorecard import DetailView, Scorecard, load_scorecard
 from kpi_lib.errors import DefinitionError
 from kpi_lib.periods.calendars import as_days, bounds, fiscal_year, shift_months
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.pipeline.scorecard_trend import trend_frame, values_at
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SCORECARD_TREND
 
 DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
@@ -24,7 +25,7 @@ _YEARS = "SELECT DISTINCT fiscal_year FROM mart.revenue_line WHERE fiscal_year I
 
 
 def build_tables(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, as_of: dt.date, first_day: dt.date
+    warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date, first_day: dt.date
 ) -> dict[str, int]:
     """Build models, detail views and the trend for an as-of date; return the row counts.
 
@@ -43,14 +44,18 @@ def build_tables(
     rows = {
         "mart.dim_date": warehouse.replace("mart.dim_date", periods.dim_date(catalogue.calendar, *DIM_DATE))
     }
-    trend = _trend(warehouse, catalogue, card, as_of, first_day)
-    rows |= _build_views(warehouse, catalogue, card, as_of)
-    rows[SCORECARD_TREND] = warehouse.replace(SCORECARD_TREND, trend)
+    built, years = _build_views(warehouse, catalogue, card, as_of)
+    trend = [
+        values_at(warehouse, card, day, year_of(catalogue, day), years, catalogue.calendar.time_zone)
+        for day in trend_dates(catalogue, as_of, first_day)
+    ]
+    rows |= built
+    rows[SCORECARD_TREND] = warehouse.replace(SCORECARD_TREND, trend_frame(trend))
     return rows
 
 
 def refresh(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     updated_at: dt.datetime,
@@ -83,7 +88,7 @@ def refresh(
 
 
 def restore(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     first_day: dt.date,
@@ -94,7 +99,7 @@ def restore(
     refresh(warehouse, catalogue, as_of, updated_at, remember=False)
 
 
-def _append(warehouse: DuckDBWarehouse, rows: pd.DataFrame) -> None:
+def _append(warehouse: Warehouse, rows: pd.DataFrame) -> None:
     if warehouse.exists(SCORECARD_HISTORY):
         held = warehouse.query(f"SELECT * FROM {SCORECARD_HISTORY}")  # noqa: S608
         rows = pd.concat([held, rows], ignore_index=True)
@@ -135,26 +140,20 @@ def _params(catalogue: Catalogue, as_of: dt.date) -> dict[str, object]:
 
 
 def _build_views(
-    warehouse: DuckDBWarehouse,
-    catalogue: Catalogue,
-    card: Scorecard,
-    as_of: dt.date,
-    views: Sequence[DetailView] | None = None,
-    *,
-    again: bool = False,
-) -> dict[str, int]:
-    """Build the models and the views for a date; ``again`` leaves models alone that no date changes."""
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date
+) -> tuple[dict[str, int], list[int]]:
+    """Build the models and the views for a date; return the row counts, and the years with revenue."""
     params, rows = _params(catalogue, as_of), {}
     for model in card.models:
         sql = (catalogue.folder / "sql" / model.sql).read_text(encoding="utf-8")
-        if not again or "@as_of" in sql:
-            rows[model.table] = warehouse.build(model.table, sql, params)
+        rows[model.table] = warehouse.build(model.table, sql, params)
     year = year_of(catalogue, as_of)
-    years = fiscal_years((int(item) for item in warehouse.query(_YEARS)["fiscal_year"]), year)
-    for view in card.views if views is None else views:
+    held = [int(item) for item in warehouse.query(_YEARS)["fiscal_year"]]
+    years = fiscal_years(held, year)
+    for view in card.views:
         rows[view.table] = warehouse.build(view.table, render_sql(view.text, year, years), params)
         _check_columns(view, warehouse.columns(view.table), view.columns_for(years))
-    return rows
+    return rows, held
 
 
 def _check_columns(view: DetailView, found: Mapping[str, str], declared: Mapping[str, str]) -> None:
@@ -169,35 +168,9 @@ def _check_columns(view: DetailView, found: Mapping[str, str], declared: Mapping
 
 
 def _answers(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
 ) -> pd.DataFrame:
     year = year_of(catalogue, as_of)
     asked = metric_queries(card, fiscal_year=year, as_of=as_of, time_zone=catalogue.calendar.time_zone)
     answers = [(query, warehouse.query(query.sql, query.params)) for query in asked]
     return dashboard_kpis(answers, fiscal_year=year, updated_at=updated_at)
-
-
-def _trend(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, first_day: dt.date
-) -> pd.DataFrame:
-    """Return each dated metric at earlier dates, worked out from today's sources."""
-    dated: tuple[Metric, ...] = tuple(metric for metric in card.metrics if metric.dated)
-    reduced = card.model_copy(update={"metrics": dated})
-    needed = {metric.view for metric in dated}
-    views = [view for view in card.views if view.name in needed or _is_read(view, dated)]
-    moment = dt.datetime.combine(as_of, dt.time(), dt.UTC)
-    frames = []
-    for number, day in enumerate(trend_dates(catalogue, as_of, first_day)):
-        _build_views(warehouse, catalogue, card, day, views, again=number > 0)
-        frames.append(
-            _answers(warehouse, catalogue, reduced, day, moment).assign(as_of_date=pd.Timestamp(day))
-        )
-    columns = ["as_of_date", "metric_key", "person_name", "metric_value"]
-    if not frames:
-        empty = {"as_of_date": "datetime64[s]", "metric_key": "str", "person_name": "str"}
-        return pd.DataFrame(columns=columns).astype({**empty, "metric_value": "float64"})
-    return pd.concat(frames, ignore_index=True)[columns]
-
-
-def _is_read(view: DetailView, metrics: Sequence[Metric]) -> bool:
-    return any(view.table in metric.text for metric in metrics)

@@ -75,11 +75,10 @@ def locations(data: ReportData, kpi: Kpi) -> Sketch | None:
         return None
     shown = found[:MOST_PANELS]
     months = series.months(kpi, data.days(kpi.code), data.as_of, 2 * MONTHS).index
-    wide, narrow, printed = (
-        _spec(data, kpi, shown, months, width, min(len(shown), most))
-        for width, most in ((1132, 4), (358, 2), (660, 4))
+    wide, narrow = (
+        _spec(data, kpi, shown, months, width, min(len(shown), most)) for width, most in ((1132, 4), (358, 2))
     )
-    return Sketch(wide, narrow, _words(data, kpi, shown), _caption(data, found, shown), printed)
+    return Sketch(wide, narrow, _words(data, kpi, shown), _caption(data, found, shown))
 
 
 def _panel(data: ReportData, kpi: Kpi, entity: str, name: str) -> Panel:
@@ -102,7 +101,7 @@ def _spec(
         _add_lines(sets, panel, spot, number * MONTHS, open_month=not month_closed(data.as_of))
         _add_frame(sets, panel, spot, months, fmt.axis((spot.low, spot.high), kpi, data.currency))
         _add_readings(sets, _readings(data, kpi, panel, months), spot, number * MONTHS)
-    spec = filled(_panels(), sets, width, height, top=0, left=0, bottom=0)
+    spec = filled(panels_template(), sets, width, height, top=0, left=0, bottom=0)
     for channel, domain in (("x", [0, width]), ("y", [height, 0])):
         for encoding in channels(spec, channel):
             encoding["scale"]["domain"] = domain
@@ -200,7 +199,8 @@ def _caption(data: ReportData, found: Sequence[Panel], shown: Sequence[Panel]) -
 
 
 @functools.cache
-def _panels() -> Spec:
+def panels_template() -> Spec:
+    """Return the panels without their data."""
     import altair as alt
 
     plain = {"scale": alt.Scale(nice=False, zero=False), "axis": None}

@@ -36,7 +36,8 @@ def readings(spec: dict[str, Any]) -> list[list[str]]:
 
 
 def sketch_of(data: ReportData, kind: str, code: str = TOTAL) -> Any:
-    found = charts.sketch(data, kind, winery().kpi(code))
+    draw = charts.parted if kind in charts.PARTED else charts.sketch
+    found = draw(data, kind, winery().kpi(code))
     assert found is not None
     return found
 
@@ -194,11 +195,11 @@ def test_a_bridge_says_what_its_parts_leave_over_and_joins_the_small_ones() -> N
 def test_no_bridge_and_no_panels_where_there_is_nothing_to_part() -> None:
     data = sample()
     ratio = winery().kpi("avg_party_size")
-    assert charts.sketch(data, "bridge", ratio) is None
-    assert charts.sketch(data, "parts", ratio) is None
+    assert charts.parted(data, "bridge", ratio) is None
+    assert charts.parted(data, "parts", ratio) is None
     alone = replace(data, reader=None)
-    assert charts.sketch(alone, "locations", data.kpi()) is None
-    assert charts.sketch(alone, "bridge", data.kpi()) is None
+    assert charts.parted(alone, "locations", data.kpi()) is None
+    assert charts.parted(alone, "bridge", data.kpi()) is None
     assert chart(alone, "bridge").html == ""
 
 
