@@ -39,8 +39,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     file = folder / "test.duckdb"
     with DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, folder / "landing")
-        scorecard.build_tables(warehouse, CATALOGUE, AS_OF, FIRST)
-        scorecard.refresh(warehouse, CATALOGUE, AS_OF, NOW)
+        scorecard.build_tables(warehouse, CATALOGUE, AS_OF)
+        scorecard.refresh(warehouse, CATALOGUE, AS_OF, NOW, first_day=FIRST)
     opened = DuckDBWarehouse.open(file, physical_layers(CATALOGUE), read_only=True)
     with Reader(opened, CATALOGUE, file, TARGETS) as made:
         yield made
@@ -106,8 +106,8 @@ def test_a_year_ago_is_what_that_day_s_build_says(board: Board, reader: Reader, 
     write_sources(sample.frames, CATALOGUE, tmp_path / "landing", sample.manifest)
     with DuckDBWarehouse.open(tmp_path / "then.duckdb", physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, tmp_path / "landing")
-        scorecard.build_tables(warehouse, CATALOGUE, then, then)
-        frame = scorecard.refresh(warehouse, CATALOGUE, then, NOW)
+        scorecard.build_tables(warehouse, CATALOGUE, then)
+        frame = scorecard.refresh(warehouse, CATALOGUE, then, NOW, first_day=then)
     values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
     for item in board.standings:
         assert item.prior == (values[item.metric.key] if item.metric.dated else None)
