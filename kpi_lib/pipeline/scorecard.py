@@ -14,13 +14,13 @@ from kpi_lib.catalogue.scorecard import DetailView, Scorecard, load_scorecard
 from kpi_lib.errors import DefinitionError
 from kpi_lib.pipeline.scorecard_days import trend, year_of, years_shown
 from kpi_lib.pipeline.scorecard_history import remember
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_STATE, SCORECARD_TREND
 
 DIM_DATE = (dt.date(2015, 1, 1), dt.date(2035, 12, 31))
 
 
-def build_tables(warehouse: DuckDBWarehouse, catalogue: Catalogue, as_of: dt.date) -> dict[str, int]:
+def build_tables(warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> dict[str, int]:
     """Build models and detail views for an as-of date; return the row counts.
 
     Parameters
@@ -41,7 +41,7 @@ def build_tables(warehouse: DuckDBWarehouse, catalogue: Catalogue, as_of: dt.dat
 
 
 def refresh(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     updated_at: dt.datetime,
@@ -86,7 +86,7 @@ def refresh(
 
 
 def restore(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     as_of: dt.date,
     first_day: dt.date,
@@ -98,7 +98,7 @@ def restore(
 
 
 def _build_views(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date
 ) -> dict[str, int]:
     year = year_of(catalogue, as_of)
     params = {"as_of": as_of, "fiscal_year": year, "time_zone": catalogue.calendar.time_zone}
@@ -125,7 +125,7 @@ def _check_columns(view: DetailView, found: Mapping[str, str], declared: Mapping
 
 
 def _answers(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, as_of: dt.date, updated_at: dt.datetime
 ) -> pd.DataFrame:
     year = year_of(catalogue, as_of)
     asked = metric_queries(card, fiscal_year=year, as_of=as_of, time_zone=catalogue.calendar.time_zone)

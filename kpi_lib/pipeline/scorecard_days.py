@@ -14,7 +14,7 @@ from kpi_lib.catalogue.dashboard_kpis import MetricQuery, fiscal_years, metric_q
 from kpi_lib.catalogue.scorecard import Metric, Scorecard, refusal
 from kpi_lib.errors import DataError
 from kpi_lib.periods.calendars import as_days, bounds, fiscal_year, shift_months
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.each_day import DayTable, Question, ask_each_day
 
 #: Whole months before the as-of date at whose ends each metric is worked out again, for its trend.
@@ -30,13 +30,13 @@ def year_of(catalogue: Catalogue, day: dt.date) -> int:
     return int(fiscal_year(as_days(day), catalogue.calendar)[0])
 
 
-def years_shown(warehouse: DuckDBWarehouse, year: int) -> tuple[int, ...]:
+def years_shown(warehouse: Warehouse, year: int) -> tuple[int, ...]:
     """Return the fiscal years that the views of a year have columns of."""
     return fiscal_years((int(item) for item in warehouse.query(_YEARS)["fiscal_year"]), year)
 
 
 def on_days(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, days: Sequence[dt.date]
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, days: Sequence[dt.date]
 ) -> pd.DataFrame:
     """Return each dated metric on each of several days.
 
@@ -75,7 +75,7 @@ def on_days(
 
 
 def _day_tables(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, metrics: Sequence[Metric], year: int
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, metrics: Sequence[Metric], year: int
 ) -> list[DayTable]:
     """Return the models and views that the metrics read and that are not the same on every day."""
     tables = []
@@ -92,7 +92,7 @@ def _day_tables(
 
 
 def _ask(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, metrics: Sequence[Metric],
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, metrics: Sequence[Metric],
     tables: Sequence[DayTable], year: int, days: Sequence[dt.date],
 ) -> pd.DataFrame:  # fmt: skip
     reduced, zone = card.model_copy(update={"metrics": tuple(metrics)}), catalogue.calendar.time_zone
@@ -151,7 +151,7 @@ def _empty() -> pd.DataFrame:
 
 
 def trend(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, card: Scorecard, frame: pd.DataFrame,
+    warehouse: Warehouse, catalogue: Catalogue, card: Scorecard, frame: pd.DataFrame,
     as_of: dt.date, first_day: dt.date,
 ) -> pd.DataFrame:  # fmt: skip
     """Return each dated metric at the earlier dates that cards, charts and pace look back at.

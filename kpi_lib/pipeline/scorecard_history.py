@@ -10,12 +10,12 @@ from kpi_lib.catalogue import Catalogue
 from kpi_lib.catalogue.dashboard_kpis import DASHBOARD_KPIS
 from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.pipeline.scorecard_days import KEYS, on_days, year_of
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.tables import SCORECARD_HISTORY
 
 
 def fill_history(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, dates: tuple[dt.date, dt.date], updated_at: dt.datetime
+    warehouse: Warehouse, catalogue: Catalogue, dates: tuple[dt.date, dt.date], updated_at: dt.datetime
 ) -> int:
     """Write the scorecard's history of a range of as-of dates; return how many rows were new.
 
@@ -46,7 +46,7 @@ def fill_history(
     return remember(warehouse, rows, only_new=True)
 
 
-def remember(warehouse: DuckDBWarehouse, rows: pd.DataFrame, *, only_new: bool) -> int:
+def remember(warehouse: Warehouse, rows: pd.DataFrame, *, only_new: bool) -> int:
     """Add rows to the history; return how many.
 
     ``only_new`` leaves out a row when the newest one held of its date, metric and person says the same.

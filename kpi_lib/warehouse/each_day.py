@@ -11,6 +11,7 @@ import pandas as pd
 
 from kpi_lib.warehouse.dialect import Translated, physical_name, quote, translate
 from kpi_lib.warehouse.duck import DuckDBWarehouse
+from kpi_lib.warehouse.protocol import Warehouse
 from kpi_lib.warehouse.types import DUCKDB_TYPES
 
 PARAMETER = "as_of"
@@ -39,7 +40,7 @@ class Question:
 
 
 def ask_each_day(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     days: Sequence[dt.date],
     questions: Sequence[Question],
     tables: Sequence[DayTable] = (),
@@ -48,12 +49,13 @@ def ask_each_day(
     """Return what the questions answer for each of several values of ``@as_of``.
 
     The rows are those that one query a day and question would give. For small data planning is nearly all
-    of a query's cost, and making tables most of the rest; here a plan serves every day, and no table is made.
+    of a query's cost, and making tables most of the rest; so on the embedded warehouse one plan serves every
+    day. Elsewhere each day is a query of its own. No table is made.
 
     Parameters
     ----------
     warehouse
-        The embedded warehouse.
+        An open warehouse.
     days
         The days, each once.
     questions
@@ -68,11 +70,24 @@ def ask_each_day(
     pandas.DataFrame
         ``as_of_date``, ``place`` (the question's number) and the questions' columns.
     """
+    if not isinstance(warehouse, DuckDBWarehouse):
+        return _day_by_day(warehouse, days, questions, tables, params or {})
+    return _at_once(warehouse, days, questions, tables, params or {})
+
+
+def _at_once(
+    warehouse: DuckDBWarehouse,
+    days: Sequence[dt.date],
+    questions: Sequence[Question],
+    tables: Sequence[DayTable],
+    params: Mapping[str, object],
+) -> pd.DataFrame:
+    """Ask beside a table of the days, which the embedded engine can do and BigQuery cannot."""
     bound: dict[str, object] = {}
     withs: list[str] = []
     made: dict[str, str] = {}
     for table in tables:
-        text = _beside(translate(table.sql, warehouse.layers), params or {}, {}, bound)
+        text = _beside(translate(table.sql, warehouse.layers), params, {}, bound)
         name = quote(table.table)
         casts = ", ".join(
             f"CAST({quote(column)} AS {DUCKDB_TYPES[kind]}) AS {quote(column)}"
@@ -83,7 +98,7 @@ def ask_each_day(
     selects = []
     for place, question in enumerate(questions):
         own = {name: (f"{name}_{place}", value) for name, value in question.params.items()}
-        text = _beside(translate(question.sql, warehouse.layers), params or {}, own, bound)
+        text = _beside(translate(question.sql, warehouse.layers), params, own, bound)
         selects.append(f"SELECT {place} AS place, * FROM ({_swapped(text, made)})")  # noqa: S608
     dates = ", ".join(f"(DATE '{day.isoformat()}')" for day in days)
     asked = (f"WITH {', '.join(withs)} " if withs else "") + " UNION ALL ".join(selects)
@@ -92,6 +107,41 @@ def ask_each_day(
         f"FROM (VALUES {dates}) AS {_DAYS}({PARAMETER}), LATERAL ({asked}) AS found"
     )
     return warehouse.ask(Translated(sql, frozenset(bound), ()), bound)
+
+
+def _day_by_day(
+    warehouse: Warehouse,
+    days: Sequence[dt.date],
+    questions: Sequence[Question],
+    tables: Sequence[DayTable],
+    params: Mapping[str, object],
+) -> pd.DataFrame:
+    """Ask for each day on its own, with the tables of the day as WITH queries."""
+    names = {table.table: table.table.replace(".", "__") for table in tables}
+    stored = re.compile(rf"\b({'|'.join(map(re.escape, names)) or '(?!)'})\b")
+    bound = dict(params)
+
+    def local(sql: str) -> str:
+        return stored.sub(lambda found: names[found[1]], sql)
+
+    withs = []
+    for table in tables:
+        casts = ", ".join(f"CAST(`{name}` AS {kind}) AS `{name}`" for name, kind in table.columns.items())
+        withs.append(f"{names[table.table]} AS (SELECT {casts} FROM (\n{local(table.sql)}\n))")  # noqa: S608
+    selects = []
+    for place, question in enumerate(questions):
+        text = local(question.sql)
+        for name, value in question.params.items():
+            text = re.sub(rf"@{name}\b", f"@{name}_{place}", text)
+            bound[f"{name}_{place}"] = value
+        selects.append(f"SELECT {place} AS place, * FROM (\n{text}\n)")  # noqa: S608
+    asked = (f"WITH {', '.join(withs)}\n" if withs else "") + "\nUNION ALL\n".join(selects)
+    frames = [
+        warehouse.query(asked, {**bound, PARAMETER: day}).assign(as_of_date=pd.Timestamp(day).as_unit("s"))
+        for day in days
+    ]
+    found = pd.concat(frames, ignore_index=True)
+    return found[["as_of_date", *(name for name in found.columns if name != "as_of_date")]]
 
 
 def _beside(

@@ -77,6 +77,18 @@ def test_many_days_at_once_are_each_day_s_own_build(warehouse: DuckDBWarehouse) 
     pd.testing.assert_frame_equal(found, one_by_one(warehouse, days), check_exact=True)
 
 
+def test_a_warehouse_that_asks_day_by_day_says_the_same(warehouse: DuckDBWarehouse) -> None:
+    class OneByOne:
+        """A warehouse of another engine, as far as these questions go."""
+
+        layers = warehouse.layers
+        query, columns = warehouse.query, warehouse.columns
+
+    days = [dt.date(2024, 2, 29), dt.date(2025, 12, 31), AS_OF]
+    other = on_days(OneByOne(), CATALOGUE, CARD, days)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(other, on_days(warehouse, CATALOGUE, CARD, days), check_exact=True)
+
+
 def test_the_trend_holds_month_ends_and_what_pace_needs(warehouse: DuckDBWarehouse) -> None:
     refresh(warehouse)
     trend = warehouse.query(f"SELECT * FROM {SCORECARD_TREND}")
