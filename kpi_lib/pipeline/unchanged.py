@@ -49,6 +49,7 @@ def newest_comes_first(
             continue
         if published["code_version"] != code:
             return True
-        if record["fingerprint"] != fingerprint(workspace.landing(item.catalogue), item.catalogue):
+        item.fingerprint = fingerprint(workspace.landing(item.catalogue), item.catalogue)
+        if record["fingerprint"] != item.fingerprint:
             return True
     return False
