@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kpi_lib import catalogue
     from kpi_lib.compute import dashboard, rollup, unpivot
     from kpi_lib.reporting.display import (
+        brief,
         cards,
         chart,
         complete,
@@ -33,11 +34,23 @@ _HOMES = {
     "connect": "kpi_lib.warehouse",
     "targets_form": "kpi_lib.reporting.targets_form",
     **dict.fromkeys(
-        ("cards", "chart", "complete", "definition", "headline", "notes", "report", "scorecard", "table"),
+        (
+            "brief",
+            "cards",
+            "chart",
+            "complete",
+            "definition",
+            "headline",
+            "notes",
+            "report",
+            "scorecard",
+            "table",
+        ),
         "kpi_lib.reporting.display",
     ),
 }
 __all__ = [
+    "brief",
     "cards",
     "catalogue",
     "chart",

@@ -96,6 +96,10 @@ class WarehouseError(KpiError):
     exit_code: ClassVar[int] = 4
 
 
+class AccessError(KpiError):
+    """The warehouse answered and refused: project, credentials, permission, location, limit on bytes."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a remedy that names the closest known names, or lists them when none is close.
 

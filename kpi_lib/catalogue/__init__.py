@@ -10,11 +10,14 @@ from types import ModuleType
 from kpi_lib.catalogue.checks import Problem
 from kpi_lib.catalogue.load import load_catalogue, read
 from kpi_lib.catalogue.models import Catalogue, Column, Entity, Group, Kpi, Model, Report, Source
-from kpi_lib.catalogue.settings import Profile, Settings, load_settings
+from kpi_lib.catalogue.profiles import BigQueryProfile, DuckDBProfile, Profile
+from kpi_lib.catalogue.settings import Settings, load_settings
 
 __all__ = [
+    "BigQueryProfile",
     "Catalogue",
     "Column",
+    "DuckDBProfile",
     "Entity",
     "Group",
     "Kpi",

@@ -181,6 +181,15 @@ def _check_references(catalogue: Catalogue) -> Iterator[Problem]:
         for code in values:
             if code not in codes:
                 yield Problem(file, key, f"there is no KPI '{code}'.", did_you_mean(code, codes))
+    yield from _check_events(file, catalogue)
+    for comparison in catalogue.comparisons:
+        if comparison.kind == "target":
+            yield Problem(
+                file,
+                f"comparisons[{comparison.name}]",
+                "tables do not keep a comparison with targets, which change while facts stay.",
+                "Ask for it where it is needed: kpi.rollup(…, comparisons=['prior_year', 'target']).",
+            )
     for model in catalogue.models:
         if not (catalogue.folder / "sql" / model.sql).is_file():
             yield Problem(file, f"models[{model.table}].sql", f"there is no file sql/{model.sql}.")
@@ -194,3 +203,21 @@ def _check_references(catalogue: Catalogue) -> Iterator[Problem]:
                     f"there is no column '{column}'.",
                     did_you_mean(column, columns),
                 )
+
+
+def _check_events(file: str, catalogue: Catalogue) -> Iterator[Problem]:
+    distinct = [kpi.code for kpi in catalogue.kpis if kpi.kind == "distinct"]
+    tables = [model.table for model in catalogue.models]
+    if distinct and not catalogue.events:
+        yield Problem(
+            file,
+            "events",
+            f"'{distinct[0]}' is a distinct count, which is counted from events, and none are named.",
+            'Name the model that has them: events = "mart.…" (date_key, kpi_id, entity_id, member_id).',
+        )
+    if catalogue.events and catalogue.events not in tables:
+        yield Problem(
+            file, "events", f"no model makes '{catalogue.events}'.", did_you_mean(catalogue.events, tables)
+        )
+    if catalogue.events and not distinct:
+        yield Problem(file, "events", "no KPI is a distinct count.", "Leave it out.")

@@ -23,7 +23,7 @@ T = TypeVar("T")
 SCORECARD = "metrics.toml"
 SEED_WINDOWS = ("mtd", "qtd", "ytd", "last28")
 DOMAIN_KEYS = {
-    "title", "currency", "mart", "headline", "cards", "contributions", "calendar", "windows",
+    "title", "currency", "mart", "events", "headline", "cards", "contributions", "calendar", "windows",
     "comparisons", "groups", "models", "reports", "layers",
 }  # fmt: skip
 
@@ -93,7 +93,7 @@ class _DomainReader:
             self._problem("domain.toml", key, "this key is unknown.", did_you_mean(key, DOMAIN_KEYS))
         fields: dict[str, Any] = {
             key: data[key]
-            for key in ("title", "currency", "mart", "headline", "cards", "contributions", "layers")
+            for key in ("title", "currency", "mart", "events", "headline", "cards", "contributions", "layers")
             if key in data
         }
         fields["calendar"] = self._build(

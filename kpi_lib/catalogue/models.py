@@ -14,6 +14,8 @@ from kpi_lib.periods import Calendar, Comparison, Window
 
 Kind = Literal["sum", "ratio", "last", "average", "min", "max", "distinct"]
 Format = Literal["currency", "number", "percent", "multiplier", "days"]
+Direction = Literal["up", "down"]
+WHOLE = "ALL"
 Code = r"^[a-z][a-z0-9_]*$"
 
 
@@ -124,6 +126,31 @@ class Report(_Model):
 Item = TypeVar("Item", Kpi, Entity)
 
 
+class Target(_Model):
+    """What a metric or KPI should reach.
+
+    ``period`` is ``FY2026`` (a fiscal year), ``2026``, ``2026-Q4`` or ``2026-11``; ``unit`` repeats how the
+    figure is stored (``USD``, ``count``, ``fraction``, ``points``, ``times``, ``days``), so that 105 is never
+    taken for 1.05. ``green`` and ``amber`` are shares of what is expected; where lower is better they are
+    turned round.
+    """
+
+    domain: str
+    metric: str
+    entity: str = WHOLE
+    period: str
+    target: float
+    unit: str
+    direction: Direction
+    green: float = Field(default=1.0, gt=0, le=2)
+    amber: float = Field(default=0.95, gt=0, le=2)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What there is one target for."""
+        return self.domain, self.metric, self.entity, self.period
+
+
 class Catalogue(_Model):
     """Everything that is defined about a domain.
 
@@ -148,9 +175,20 @@ class Catalogue(_Model):
     reports: tuple[Report, ...] = ()
     layers: dict[str, str] = Field(default_factory=dict)
     mart: str = ""
+    events: str = ""
     headline: str = ""
     cards: tuple[str, ...] = ()
     contributions: tuple[str, ...] = ()
+    stated_targets: tuple[Target, ...] | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The domain's targets: those stated, else the project's ``targets.json``, read and checked."""
+        if self.stated_targets is not None:
+            return self.stated_targets
+        from kpi_lib.catalogue.targets import project_targets
+
+        return project_targets(self)
 
     @property
     def has_scorecard(self) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from kpi_lib.catalogue.targets import Target
 
 Status = Literal["green", "amber", "red", "none"]
@@ -60,13 +63,33 @@ def pace(
     """
     expected, basis = target.target, "whole"
     if phased:
-        share = elapsed_days / total_days
-        basis = "linear"
-        # A season that does not lie between nothing and all of the year is none to go by.
-        if prior_to_date is not None and prior_total is not None and 0 <= prior_to_date <= prior_total > 0:
-            share, basis = prior_to_date / prior_total, "seasonal"
-        expected = target.target * share
+        to_date, total = (
+            np.array([np.nan if known is None else known]) for known in (prior_to_date, prior_total)
+        )
+        share, seasonal = phased_share(np.array([elapsed_days]), total_days, to_date, total)
+        expected, basis = target.target * float(share[0]), "seasonal" if seasonal[0] else "linear"
     return Pace(target, value, expected, basis, _status(target, value, expected))  # type: ignore[arg-type]
+
+
+def phased_share(
+    days: npt.NDArray[np.int64],
+    total_days: int,
+    prior_days: npt.NDArray[np.float64],
+    prior_total: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return which share of a phased target falls on some days of its period, and whether last year says so.
+
+    Parameters
+    ----------
+    days, total_days
+        How many days these are, and how many the period has.
+    prior_days, prior_total
+        What the same days brought a year earlier, and the whole period; NaN when unknown.
+    """
+    # A season that does not lie between nothing and all of the year is none to go by.
+    seasonal = (prior_days >= 0) & (prior_days <= prior_total) & (prior_total > 0)
+    linear = np.broadcast_to(days / total_days, seasonal.shape)
+    return np.divide(prior_days, prior_total, out=linear.copy(), where=seasonal), seasonal
 
 
 def _status(target: Target, value: float | None, expected: float) -> Status:

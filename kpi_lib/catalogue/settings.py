@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kpi_lib.catalogue.checks import Problem
+from kpi_lib.catalogue.profiles import BigQueryProfile, Deadlines, DuckDBProfile, Profile
 from kpi_lib.errors import DefinitionError, did_you_mean
 
 FILE = "kpi.toml"
+_KINDS: Mapping[str, type[BaseModel]] = {"duckdb": DuckDBProfile, "bigquery": BigQueryProfile}
 SHIPPED_DOMAINS = Path(__file__).resolve().parent.parent / "domains"
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Profile(_Model):
-    """A warehouse: DuckDB's file, or a BigQuery project."""
-
-    kind: Literal["duckdb", "bigquery"] = "duckdb"
-    path: Path = Path("data/warehouse.duckdb")
-    layers: dict[str, str] = Field(default_factory=dict)
 
 
 class Site(_Model):
@@ -65,7 +61,7 @@ class Settings(_Model):
     site: Site = Site()
     retention: Retention = Retention()
     notebooks: NotebookLimits = NotebookLimits()
-    profiles: dict[str, Profile] = Field(default_factory=lambda: {"local": Profile()})
+    profiles: dict[str, Profile] = Field(default_factory=lambda: dict[str, Profile](local=DuckDBProfile()))
 
     def profile(self, name: str | None = None) -> Profile:
         """Return the named profile, or the default one."""
@@ -127,8 +123,12 @@ def load_settings(path: Path | str | None = None) -> Settings:
     try:
         settings = Settings(root=root, **data)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        raise DefinitionError("; ".join(lines), where=str(file), issues=lines) from error
+        problems = [_problem(file, item) for item in error.errors()]
+        raise DefinitionError(
+            "\n  ".join(f"{item.key}: {item.what} {item.remedy}".rstrip() for item in problems),
+            where=str(file),
+            issues=problems,
+        ) from error
     except TypeError as error:
         raise DefinitionError(f"'root' cannot be set here: {error}.", where=str(file)) from error
     return settings.model_copy(
@@ -137,12 +137,51 @@ def load_settings(path: Path | str | None = None) -> Settings:
             "output": root / settings.output,
             "targets": root / settings.targets,
             "domain_folders": tuple(root / folder for folder in settings.domain_folders),
-            "profiles": {
-                name: profile.model_copy(update={"path": root / profile.path})
-                for name, profile in settings.profiles.items()
-            },
+            "profiles": {name: _rooted(profile, root) for name, profile in settings.profiles.items()},
         }
     )
+
+
+def _rooted(profile: Profile, root: Path) -> Profile:
+    """Return a profile whose paths are absolute."""
+    if isinstance(profile, DuckDBProfile):
+        return profile.model_copy(update={"path": root / profile.path})
+    if profile.key_file is None:
+        return profile
+    return profile.model_copy(update={"key_file": root / profile.key_file.expanduser()})
+
+
+def _problem(file: Path, item: Mapping[str, Any]) -> Problem:
+    """Return one of pydantic's findings: the place in the file, what is wrong there, what would be right."""
+    place = [str(part) for part in item["loc"]]
+    if item["type"] == "union_tag_invalid":
+        return Problem(
+            str(file), ".".join([*place, "kind"]), "There is no such kind of warehouse.",
+            did_you_mean(str(item["ctx"]["tag"]), _KINDS),
+        )  # fmt: skip
+    kind = ""
+    if len(place) > 2 and _in_profile(place):
+        # Between the profile's name and its key pydantic puts the kind that it chose.
+        kind = place.pop(2)
+    remedy = ""
+    if item["type"] == "extra_forbidden":
+        remedy = did_you_mean(place[-1], _known(place, kind))
+    return Problem(str(file), ".".join(place), f"{item['msg'].removeprefix('Value error, ')}.", remedy)
+
+
+def _in_profile(place: Sequence[str]) -> bool:
+    return len(place) > 1 and place[0] == "profiles"
+
+
+def _known(place: Sequence[str], kind: str) -> list[str]:
+    """Return the keys that a table of the file may have."""
+    if _in_profile(place):
+        model: type[BaseModel] = Deadlines if place[-2] == "deadlines" else _KINDS[kind]
+    else:
+        field = Settings.model_fields.get(place[0]) if len(place) > 1 else None
+        section = field.annotation if field else Settings
+        model = section if isinstance(section, type) and issubclass(section, BaseModel) else Settings
+    return [name for name in model.model_fields if name != "root"]
 
 
 def _locate(path: Path | str | None) -> Path:

@@ -16,48 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from kpi_lib.catalogue.checks import Problem
-from kpi_lib.catalogue.models import Catalogue, Kpi, _Model
+from kpi_lib.catalogue.models import WHOLE, Catalogue, Kpi, Target, _Model
 from kpi_lib.catalogue.scorecard import Metric, refusal, scorecard_of
+from kpi_lib.catalogue.settings import find_root, load_settings
 from kpi_lib.errors import DefinitionError, UsageError, did_you_mean
-from kpi_lib.periods import Calendar
+from kpi_lib.periods import STANDARD_WINDOWS, Calendar, Window
 from kpi_lib.periods.calendars import as_days, bounds, fiscal_year
 
+__all__ = [
+    "SCHEMA_VERSION", "WHOLE", "Change", "Target", "Targets", "check_targets", "faults", "load_targets",
+    "period_bounds", "period_window", "project_targets", "read_rows", "read_targets", "subject", "subjects",
+    "unit_of",
+]  # fmt: skip
 SCHEMA_VERSION = 1
-WHOLE = "ALL"
 #: A target above ten times the whole is a percent written in points.
 _MOST_SHARE = 10
 _PERIOD = re.compile(
     r"FY(?P<fiscal>\d{4})|(?P<year>\d{4})(?:-Q(?P<quarter>[1-4])|-(?P<month>0[1-9]|1[0-2]))?"
 )
-Direction = Literal["up", "down"]
-
-
-class Target(_Model):
-    """What a metric or KPI should reach.
-
-    ``period`` is ``FY2026`` (a fiscal year), ``2026``, ``2026-Q4`` or ``2026-11``; ``unit`` repeats how the
-    figure is stored (``USD``, ``count``, ``fraction``, ``points``, ``times``, ``days``), so that 105 is never
-    taken for 1.05. ``green`` and ``amber`` are shares of what is expected; where lower is better they are
-    turned round.
-    """
-
-    domain: str
-    metric: str
-    entity: str = WHOLE
-    period: str
-    target: float
-    unit: str
-    direction: Direction
-    green: float = Field(default=1.0, gt=0, le=2)
-    amber: float = Field(default=0.95, gt=0, le=2)
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What there is one target for."""
-        return self.domain, self.metric, self.entity, self.period
 
 
 class Change(_Model):
@@ -111,6 +90,14 @@ def period_bounds(period: str, calendar: Calendar) -> tuple[dt.date, dt.date]:
     )
     first, last = bounds(as_days(dt.date(year, month, 1)), calendar, grain, fiscal=False)
     return first[0].astype(dt.date), last[0].astype(dt.date)
+
+
+def period_window(period: str) -> Window:
+    """Return the standard window that runs through a period: ``fytd``, ``qtd``, ``mtd`` or ``ytd``."""
+    name = (
+        "fytd" if period.startswith("FY") else "qtd" if "Q" in period else "mtd" if "-" in period else "ytd"
+    )
+    return STANDARD_WINDOWS[name]
 
 
 def unit_of(item: Kpi | Metric, currency: str) -> str:
@@ -204,6 +191,19 @@ def load_targets(file: Path, catalogues: Sequence[Catalogue]) -> Targets:
     if problems:
         raise refusal(problems, "the targets", str(file))
     return targets
+
+
+def project_targets(catalogue: Catalogue) -> tuple[Target, ...]:
+    """Return a domain's targets from the file that ``kpi.toml`` names; none outside a project.
+
+    Raises
+    ------
+    DefinitionError
+        As :func:`load_targets` does.
+    """
+    if find_root() is None:
+        return ()
+    return load_targets(load_settings().targets, (catalogue,)).of(catalogue.domain)
 
 
 def read_rows(file: Path, key: str, make: Any, rows: object, problems: list[Problem]) -> Any:

@@ -4,9 +4,10 @@ from kpi_lib.compute.cube import Cube, cube
 from kpi_lib.compute.dashboard import dashboard, dashboard_from_facts, dashboard_of
 from kpi_lib.compute.parents import with_parents
 from kpi_lib.compute.rollup import long_frame, rollup
+from kpi_lib.compute.sides import Side
 from kpi_lib.compute.streaming import rollup_blocks
 from kpi_lib.compute.unpivot import unpivot
-from kpi_lib.compute.wide import Side, Wide, WideWindow, rollup_wide
+from kpi_lib.compute.wide import Wide, WideWindow, rollup_wide
 
 __all__ = [
     "Cube",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.errors import DefinitionError, UsageError, did_you_mean
-from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS, Comparison, Window
+from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS, TARGET, Comparison, Window
 from kpi_lib.periods.calendars import Days
 
 #: A date, an ISO string, a list of them, a ``(start, end)`` pair, or None for every date of the facts.
@@ -88,7 +88,11 @@ def resolve_comparisons(
     comparisons: Iterable[str | Comparison] | None, catalogue: Catalogue
 ) -> tuple[Comparison, ...]:
     """Return the comparisons; None means the catalogue's, or the prior year where it names none."""
-    known = {**STANDARD_COMPARISONS, **{item.name: item for item in catalogue.comparisons}}
+    known = {
+        **STANDARD_COMPARISONS,
+        TARGET.name: TARGET,
+        **{item.name: item for item in catalogue.comparisons},
+    }
     chosen = (catalogue.comparisons or (PRIOR_YEAR,)) if comparisons is None else comparisons
     return _resolve(chosen, known, Comparison, "comparison")
 

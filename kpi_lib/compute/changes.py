@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.compute.distinct import EVENT_COLUMNS, ancestors
 from kpi_lib.frames import FACT_KEYS, FACT_VALUES
 
 _DAY = pd.Timedelta(days=1)
 
 
-def differing_rows(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``fact_kpi_daily`` that are not the same in both frames.
+def differing_rows(
+    old: pd.DataFrame, new: pd.DataFrame, columns: Sequence[str] = (*FACT_KEYS, *FACT_VALUES)
+) -> pd.DataFrame:
+    """Return the rows, of ``fact_kpi_daily`` by default, that are not the same in both frames.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of the facts and ``is_new``: a changed row is there twice, as it was and as it is.
+        The columns and ``is_new``: a changed row is there twice, as it was and as it is.
     """
-    columns = [*FACT_KEYS, *FACT_VALUES]
+    columns = list(columns)
     both = pd.concat([old[columns].assign(is_new=False), new[columns].assign(is_new=True)], ignore_index=True)
     return both[~both.duplicated(columns, keep=False)].reset_index(drop=True)
 
@@ -59,6 +62,41 @@ def fact_changes(
     stocks = changes["kpi_id"].isin([kpi.id for kpi in catalogue.kpis if kpi.kind == "last"])
     late = late.where(~stocks, _run_begins_late(changes.assign(late=late)))
     return changes[keys].assign(is_late=late.astype(bool))
+
+
+def event_changes(
+    old: pd.DataFrame, new: pd.DataFrame, catalogue: Catalogue, grown: Iterable[pd.Timestamp]
+) -> pd.DataFrame:
+    """Say on which days somebody was counted who was not before, or no longer.
+
+    The members of a day can change while their number stays, so the daily facts alone do not tell. A change
+    is late when nobody went, or when a source has more rows for that day than before.
+
+    Parameters
+    ----------
+    old, new
+        Events: ``date_key, kpi_id, entity_id, member_id``.
+    catalogue
+        Tells which entities an event belongs to.
+    grown
+        Business dates for which some source has more rows than when it was last published.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What :func:`fact_changes` returns, for the entities of the events and those above them.
+    """
+    differing = differing_rows(old, new, EVENT_COLUMNS)
+    if differing.empty:
+        return no_changes()
+    own = [(entity, above) for entity, more in ancestors(catalogue).items() for above in (entity, *more)]
+    above = pd.DataFrame(own, columns=["entity_id", "above_id"])
+    spread = differing.merge(above, on="entity_id").drop(columns="entity_id")
+    keys = list(FACT_KEYS)
+    spread = spread.rename(columns={"above_id": "entity_id"})
+    cells = spread.groupby(keys)["is_new"].all().rename("is_late").reset_index()
+    cells["is_late"] |= cells["date_key"].isin(list(grown))
+    return cells
 
 
 def no_changes() -> pd.DataFrame:

@@ -13,7 +13,9 @@ from kpi_lib.compute.grid import read_days, read_ids
 from kpi_lib.compute.kinds import Placed
 from kpi_lib.compute.presence import SpanDays
 from kpi_lib.compute.sums import Floats, Places
+from kpi_lib.compute.unpivot import active_days
 from kpi_lib.errors import FrameError
+from kpi_lib.frames import FACT_KEYS, FACT_VALUES
 from kpi_lib.periods.calendars import Days
 
 Ints = npt.NDArray[np.int64]
@@ -72,6 +74,55 @@ class Events:
             frame["entity_id"].to_numpy(),
             frame["member"].to_numpy(),
         )
+
+
+def daily_counts(events: pd.DataFrame, facts: pd.DataFrame, catalogue: Catalogue, days: Days) -> pd.DataFrame:
+    """Return the daily facts of the distinct counts that have none: how many members each day saw.
+
+    Parameters
+    ----------
+    events
+        ``date_key, kpi_id, entity_id, member_id``; never changed.
+    facts
+        The facts of the other KPIs: every entity that has some is counted, on days without events as 0.
+    catalogue
+        Says which KPIs are distinct, and who belongs to whom.
+    days
+        The loaded days.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``fact_kpi_daily``, sorted.
+    """
+    seen = Events.read(events, catalogue)
+    have = set(facts["kpi_id"].unique().tolist())
+    kpis = [kpi for kpi in catalogue.kpis if kpi.kind == "distinct" and kpi.id not in have]
+    kpis.sort(key=lambda kpi: kpi.id)
+    entities = np.union1d(facts["entity_id"].to_numpy(np.int64), seen.entity_id)
+    rows = np.nonzero(active_days(days, kpis, entities, catalogue))
+    ids = np.array([kpi.id for kpi in kpis], dtype=np.int64)
+    made = pd.DataFrame(
+        {
+            "date_key": days[rows[0]].astype("datetime64[us]"),
+            "kpi_id": ids[rows[1]],
+            "entity_id": entities[rows[2]],
+        },
+        columns=list(FACT_KEYS),
+    )
+    counted = pd.DataFrame(
+        {
+            "date_key": seen.day.astype("datetime64[us]"),
+            "kpi_id": seen.kpi_id,
+            "entity_id": seen.entity_id,
+        }
+    ).value_counts()
+    found = counted.reindex(pd.MultiIndex.from_frame(made), fill_value=0).to_numpy(np.float64)
+    return (
+        made.assign(value=found)
+        .reindex(columns=[*FACT_KEYS, *FACT_VALUES])
+        .astype(dict.fromkeys(FACT_VALUES, np.float64))
+    )
 
 
 def ancestors(catalogue: Catalogue) -> dict[int, tuple[int, ...]]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 Codes = npt.NDArray[np.uint8]
 
 OK, PARTIAL, NOT_LOADED, ZERO_DENOMINATOR, NOT_STARTED, NO_HISTORY, NO_COUNTERPART = range(7)
-ZERO_BASE, NEGATIVE_BASE = 7, 8
+ZERO_BASE, NEGATIVE_BASE, NO_TARGET = 7, 8, 9
 #: The word of each code, by position; a code of 0 is null.
 REASONS: tuple[str | None, ...] = (
     None,
@@ -24,6 +24,7 @@ REASONS: tuple[str | None, ...] = (
     "no_counterpart",
     "zero_base",
     "negative_base",
+    "no_target",
 )
 
 

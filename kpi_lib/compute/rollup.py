@@ -43,7 +43,8 @@ def rollup(
         A date, an ISO string, a list, a ``(start, end)`` pair, or None for every date of the facts. Dates
         outside the facts are allowed: what is not loaded is missing.
     windows, comparisons
-        Names or definitions; None means the catalogue's.
+        Names or definitions; None means the catalogue's. The comparison ``target`` puts into ``prior`` what
+        the catalogue's targets expect of the window's own days (reason ``no_target`` where none holds them).
     events
         ``date_key, kpi_id, entity_id, member_id``: needed when a KPI is a distinct count.
     loaded

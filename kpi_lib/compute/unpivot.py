@@ -68,7 +68,7 @@ def unpivot(wide: pd.DataFrame, catalogue: Catalogue | str | Path) -> pd.DataFra
         for name, values in _measures(wide, kpi).items():
             blocks[name][row, place, entity_of_row] = values
     dates = first + np.arange(shape[0])
-    active = _active(dates, kpis, entities, known)
+    active = active_days(dates, kpis, entities, known)
     grid = np.nonzero(active)
     kpi_ids = np.array([kpi.id for kpi in kpis], dtype=np.int64)
     return pd.DataFrame(
@@ -102,12 +102,13 @@ def _column(wide: pd.DataFrame, kpi: Kpi, name: str) -> Floats:
     return read_numbers(wide, name, "wide frame")
 
 
-def _active(
+def active_days(
     dates: npt.NDArray[np.datetime64],
     kpis: list[Kpi],
     entities: npt.NDArray[np.int64],
     catalogue: Catalogue,
 ) -> npt.NDArray[np.bool_]:
+    """Return on which dates each KPI of each entity is active, as ``(dates, kpis, entities)``."""
     by_id = {entity.id: entity for entity in catalogue.entities}
     rows = [by_id[int(key)] for key in entities]
     since = np.array([str(kpi.since or "0001-01-01") for kpi in kpis], dtype="datetime64[D]")

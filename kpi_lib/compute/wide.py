@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
@@ -23,65 +20,13 @@ from kpi_lib.compute.arguments import (
     resolve_windows,
 )
 from kpi_lib.compute.cube import Cube, cube
-from kpi_lib.compute.presence import SpanDays, blocks
 from kpi_lib.compute.reasons import Codes
+from kpi_lib.compute.sides import BLOCK, Bools, Side, make_side
 from kpi_lib.compute.sums import Floats
+from kpi_lib.compute.targets import target_sides
 from kpi_lib.errors import UsageError
 from kpi_lib.periods import Comparison, Window, prior_bounds, window_bounds
 from kpi_lib.periods.calendars import Days, Ints
-
-Bools = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.int32]
-# Rows are worked through in blocks that stay in the processor's cache.
-_BLOCK = 1 << 18
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a window: the value, or what it is compared with; arrays are ``(as-of dates, series)``.
-
-    Parameters
-    ----------
-    start, end
-        First and last day per as-of date; NaT where there is no span.
-    value
-        NaN where there is none.
-    pattern_codes, pattern_missing, of_series
-        Reasons and missing days per pattern of presence, and the pattern of each series.
-    ratio
-        Which series are ratios.
-    """
-
-    start: Days
-    end: Days
-    value: Floats
-    pattern_codes: Codes
-    pattern_missing: Counts
-    of_series: npt.NDArray[np.intp]
-    ratio: Bools
-
-    @property
-    def missing(self) -> Counts:
-        """Days of the span that are active but not there (for a stock: how old the value is)."""
-        return self._spread(self.pattern_missing)
-
-    @cached_property
-    def codes(self) -> Codes:
-        """Reason codes, by position in :data:`kpi_lib.compute.reasons.REASONS`."""
-        codes = self._spread(self.pattern_codes)
-        for place in np.flatnonzero(self.ratio):
-            column = codes[:, place]
-            column[np.isnan(self.value[:, place]) & (column <= reasons.PARTIAL)] = reasons.ZERO_DENOMINATOR
-        return codes
-
-    def _spread(self, per_pattern: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if per_pattern.shape[1] == 1:
-            # Nearly all rows are 0, which costs nothing to write into fresh zeros.
-            spread = np.zeros((len(per_pattern), len(self.of_series)), per_pattern.dtype)
-            rows = np.flatnonzero(per_pattern)
-            spread[rows] = per_pattern[rows]
-            return spread
-        return per_pattern.take(self.of_series, axis=1)
 
 
 @dataclass(frozen=True)
@@ -194,20 +139,27 @@ def rollup_wide(
 
 def _roll(ready: Cube, as_of: Days, windows: Sequence[Window], comparisons: Sequence[Comparison]) -> Wide:
     calendar = ready.catalogue.calendar
+    dated = [item for item in comparisons if item.kind != "target"]
     sides: dict[tuple[str, str], tuple[Days, Days, Bools, bool]] = {}
     for window in windows:
         start, end = window_bounds(as_of, window, calendar)
         sides[window.name, ""] = start, end, np.isnat(start), False
-        for comparison in comparisons:
+        for comparison in dated:
             bounds = prior_bounds(as_of, window, comparison, calendar)
             sides[window.name, comparison.name] = *bounds, np.isnat(start), True
     cells = len(as_of) * len(ready.kpi_id)
-    if cells < _BLOCK:
-        made = {key: _side(ready, *spans) for key, spans in sides.items()}
+    if cells < BLOCK:
+        made = {key: make_side(ready, *spans) for key, spans in sides.items()}
     else:
         # NumPy lets go of the interpreter lock, so two sides are worked out at once.
         with ThreadPoolExecutor(max_workers=2) as pool:
-            made = dict(zip(sides, pool.map(lambda spans: _side(ready, *spans), sides.values()), strict=True))
+            made = dict(
+                zip(sides, pool.map(lambda spans: make_side(ready, *spans), sides.values()), strict=True)
+            )
+    for comparison in comparisons:
+        if comparison.kind == "target":
+            for window, side in zip(windows, target_sides(ready, as_of, windows), strict=True):
+                made[window.name, comparison.name] = side
     rolled = {
         window.name: WideWindow(
             window.name,
@@ -218,33 +170,3 @@ def _roll(ready: Cube, as_of: Days, windows: Sequence[Window], comparisons: Sequ
         for window in windows
     }
     return Wide(as_of, ready.kpi_id, ready.entity_id, rolled, tuple(item.name for item in comparisons))
-
-
-def _side(ready: Cube, start: Days, end: Days, not_started: Bools, prior: bool) -> Side:
-    nowhere = np.isnat(start)
-    absent = np.where(nowhere, np.uint8(reasons.NO_COUNTERPART), np.uint8(reasons.OK))
-    absent[not_started] = reasons.NOT_STARTED
-    spans = SpanDays(
-        np.where(nowhere, 0, (start - ready.first_day).astype(np.int64)),
-        np.where(nowhere, -1, (end - ready.first_day).astype(np.int64)),
-        absent,
-    )
-    verdict = ready.presence.judge_all(spans, prior=prior)
-    of_series = ready.presence.of_series
-    value = np.empty((len(start), len(ready.kpi_id)))
-    for rows in blocks(*value.shape, _BLOCK):
-        part = spans.rows(rows)
-        for group in ready.groups:
-            group.write(part, value[rows])
-        _blank(value[rows], verdict.empty[rows], of_series)
-    return Side(start, end, value, verdict.codes, verdict.missing, of_series, ready.ratio)
-
-
-def _blank(block: Floats, empty: Bools, of_series: npt.NDArray[np.intp]) -> None:
-    rows = np.flatnonzero(empty.any(axis=1))
-    if len(rows) and empty.shape[1] == 1:
-        block[rows] = np.nan
-    elif len(rows):
-        part = block[rows]
-        part[empty[rows].take(of_series, axis=1)] = np.nan
-        block[rows] = part

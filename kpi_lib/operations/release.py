@@ -106,19 +106,26 @@ class Releases:
             raise storage_error(error, self.folder) from error
         return staged
 
-    def publish(self, staged: Path, record: dict[str, Any]) -> Path:
-        """Make a staging folder the published release; all at once or not at all."""
-        release = self.folder / str(record["run_id"])
+    def publish(self, staged: Path, record: dict[str, Any], name: str = "") -> Path:
+        """Make a staging folder the published release, all at once; it is called as its run unless named."""
+        release = self.folder / (name or str(record["run_id"]))
         try:
             (staged / RECORD).write_text(json.dumps(record, indent=2, default=str), encoding="utf-8")
             _sync(staged)
             staged.replace(release)
+        except OSError as error:
+            raise storage_error(error, release) from error
+        self.point_to(release)
+        return release
+
+    def point_to(self, release: Path) -> None:
+        """Publish a release that is already beside the others."""
+        try:
             self._point_links()
             _replace_link(self.link, Path(release.name))
             _sync_one(self.folder)
         except OSError as error:
             raise storage_error(error, release) from error
-        return release
 
     def discard(self, staged: Path) -> None:
         """Remove a staging folder that will not be published."""

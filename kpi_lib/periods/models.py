@@ -203,7 +203,8 @@ class Comparison:
     name
         Key of its numbers in tables and payload.
     kind
-        ``prior_year``, ``prior_year_weekday`` (364 days earlier) or ``prior_period``.
+        ``prior_year``, ``prior_year_weekday`` (364 days earlier), ``prior_period``; or ``target``, which is
+        no earlier span but what the window's own days should have reached.
     label
         What a page calls it.
 
@@ -214,13 +215,15 @@ class Comparison:
     """
 
     name: str
-    kind: Literal["prior_year", "prior_year_weekday", "prior_period"] = "prior_year"
+    kind: Literal["prior_year", "prior_year_weekday", "prior_period", "target"] = "prior_year"
     label: str = ""
 
     def __post_init__(self) -> None:
         where = f"comparison '{self.name}'"
         _check_name(self.name, _TAKEN_BY_COMPARISONS, where)
-        _check_choice(self.kind, ("prior_year", "prior_year_weekday", "prior_period"), "kind", where)
+        _check_choice(
+            self.kind, ("prior_year", "prior_year_weekday", "prior_period", "target"), "kind", where
+        )
 
 
 STANDARD_WINDOWS: dict[str, Window] = {
@@ -241,6 +244,8 @@ STANDARD_WINDOWS: dict[str, Window] = {
     )
 }
 PRIOR_YEAR = Comparison("prior_year", "prior_year", "prior year")
+#: Asked for by name where numbers are rolled up; it has no days of its own.
+TARGET = Comparison("target", "target", "target")
 STANDARD_COMPARISONS: dict[str, Comparison] = {
     comparison.name: comparison
     for comparison in (

@@ -134,7 +134,17 @@ def prior_bounds(
         How the earlier span is found.
     calendar
         The domain's calendar.
+
+    Raises
+    ------
+    UsageError
+        When the comparison is with a target, which is no earlier span.
     """
+    if comparison.kind == "target":
+        raise UsageError(
+            "a target has no earlier span of days.",
+            remedy="Compare with it in kpi.rollup(…, comparisons=[…]).",
+        )
     start, end = window_bounds(as_of, window, calendar)
     if comparison.kind == "prior_year_weekday":
         return start - _WEEKS_OF_A_YEAR, end - _WEEKS_OF_A_YEAR

@@ -12,16 +12,18 @@ from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.compute import dashboard_from_facts, unpivot
 from kpi_lib.compute.changes import differing_rows, fact_changes, no_changes
+from kpi_lib.compute.distinct import daily_counts
 from kpi_lib.compute.refresh import dates_to_refresh
 from kpi_lib.errors import DataError, UsageError
-from kpi_lib.frames import FACTS
+from kpi_lib.frames import FACT_KEYS, FACTS
 from kpi_lib.operations.run import Run
-from kpi_lib.pipeline import scorecard
+from kpi_lib.pipeline import events, scorecard
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.pipeline.scorecard_history import fill_history
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources
 from kpi_lib.warehouse.ledger import grown_days, source_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
+from kpi_lib.warehouse.tables import EVENTS as EVENTS_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, dashboard_columns
 
@@ -117,18 +119,23 @@ def build_domain(
     with run.step("marts", domain) as step:
         step.rows = build_marts(warehouse, catalogue, span)
     with run.step("facts", domain) as step:
-        facts = make_facts(warehouse, catalogue)
-        differing = differing_facts(warehouse, facts)
+        days = pd.date_range(span.first_day, span.last_day, freq="D", unit="us")
+        seen = events.read_events(warehouse, catalogue, days)
+        facts = make_facts(warehouse, catalogue, seen, days)
         grown = grown_days(days_before, source_days(warehouse, catalogue))
+        differing = differing_facts(warehouse, facts)
+        moved = events.changed_events(warehouse, catalogue, seen, grown, _built_through(warehouse))
+        changes = events.with_event_changes(fact_changes(differing, catalogue, grown), moved)
         step.rows = {FACTS_TABLE: warehouse.replace(FACTS_TABLE, facts)}
+        step.rows[EVENTS_TABLE] = events.keep_events(warehouse, catalogue, seen)
     with run.step("roll-ups", domain) as step:
         refreshed, cause, since = roll_up(
             warehouse, catalogue, facts, span,
-            changed_from=changed_from(differing), full=full, last_days=last_days, backfill=backfill,
+            changed_from=changed_from(changes), full=full, last_days=last_days, backfill=backfill, seen=seen,
         )  # fmt: skip
         step.rows = {DASHBOARD_TABLE: refreshed}
         step.note = cause
-    return Built(span, loads, refreshed, cause, since, fact_changes(differing, catalogue, grown))
+    return Built(span, loads, refreshed, cause, since, changes)
 
 
 def _build_scorecard(
@@ -211,10 +218,16 @@ def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) ->
     return rows
 
 
-def make_facts(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> pd.DataFrame:
-    """Read the wide mart and return it as the checked, ordered ``fact_kpi_daily`` frame."""
+def make_facts(
+    warehouse: DuckDBWarehouse, catalogue: Catalogue, seen: pd.DataFrame | None, days: pd.DatetimeIndex
+) -> pd.DataFrame:
+    """Return the checked, ordered ``fact_kpi_daily`` frame of the wide mart, and of the events by day."""
     wide = warehouse.query(f"SELECT * FROM {catalogue.mart} ORDER BY date_key, entity_id")  # noqa: S608
-    return FACTS.check(unpivot(wide, catalogue))
+    facts = unpivot(wide, catalogue)
+    if seen is not None:
+        counted = daily_counts(seen, facts, catalogue, days.to_numpy().astype("datetime64[D]"))
+        facts = pd.concat([facts, counted]).sort_values(list(FACT_KEYS), ignore_index=True)
+    return FACTS.check(facts)
 
 
 def roll_up(
@@ -227,6 +240,7 @@ def roll_up(
     full: bool,
     last_days: int,
     backfill: tuple[dt.date, dt.date] | None = None,
+    seen: pd.DataFrame | None = None,
 ) -> tuple[int, str, dt.date | None]:
     """Compute the as-of dates that need it.
 
@@ -243,7 +257,8 @@ def roll_up(
     dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
     if backfill is not None:
         dates = dates.union(pd.date_range(*_within(spine, backfill), freq="D"))
-    frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=(span.first_day, span.last_day))
+    loaded = (span.first_day, span.last_day)
+    frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=loaded, events=seen)
     if everything:
         cause = "full build" if full or not held.empty else "first build"
         return warehouse.replace(DASHBOARD_TABLE, frame), f"{cause}: {len(dates)} as-of dates", None
@@ -276,9 +291,16 @@ def differing_facts(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.DataF
     return differing_rows(old, facts[facts["date_key"] <= old["date_key"].max()])
 
 
-def changed_from(differing: pd.DataFrame) -> pd.Timestamp | None:
-    """Return the first business date whose facts changed."""
-    return None if differing.empty else differing["date_key"].min()
+def changed_from(changes: pd.DataFrame) -> pd.Timestamp | None:
+    """Return the first business date whose facts or events changed."""
+    return None if changes.empty else changes["date_key"].min()
+
+
+def _built_through(warehouse: DuckDBWarehouse) -> pd.Timestamp | None:
+    if not warehouse.exists(FACTS_TABLE):
+        return None
+    newest: pd.Timestamp = warehouse.query(f"SELECT MAX(date_key) AS d FROM {FACTS_TABLE}")["d"].iloc[0]  # noqa: S608
+    return newest
 
 
 def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:

@@ -17,7 +17,6 @@ def carry_over(
     everything: bool,
     domains: Sequence[str],
     made: Collection[tuple[str, str]],
-    pages: bool,
 ) -> None:
     """Copy from the published release what this run leaves as it is.
 
@@ -31,8 +30,6 @@ def carry_over(
         The domains that this run makes no pages of.
     made
         The as-of date and the name of each domain that this run makes.
-    pages
-        Whether this run makes pages at all.
     """
     if everything:
         shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
@@ -55,7 +52,7 @@ def carry_over(
     for file in (current / "pdf").glob("*.pdf"):
         if not any(file.stem.endswith(f"-{date}") for date in dates):
             _link_or_copy(str(file), str(staged / "pdf" / file.name))
-        elif not pages:
+        elif everything:
             shutil.copy2(file, staged / "pdf" / file.name)
 
 

@@ -8,8 +8,10 @@ import sqlglot
 from sqlglot import exp
 
 from kpi_lib.catalogue import Catalogue, Problem, Settings, read
+from kpi_lib.catalogue.profile_checks import check_profiles
 from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.catalogue.targets import load_targets
+from kpi_lib.compute.distinct import EVENT_COLUMNS
 from kpi_lib.errors import DefinitionError, did_you_mean
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import DATE_DIMENSION
@@ -26,6 +28,7 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
     Definitions, SQL, notebooks, expectations; and, where tables are published, what they say against them.
     """
     problems: list[Problem] = []
+    catalogues: list[Catalogue] = []
     for name in domains or settings.domains:
         try:
             folder = settings.domain_folder(name)
@@ -35,15 +38,19 @@ def check(settings: Settings, domains: tuple[str, ...] = ()) -> list[Problem]:
         catalogue, found = read(folder)
         problems += found
         if catalogue is not None:
+            catalogues.append(catalogue)
             workspace = Workspace(settings, domains=(name,))
             problems += _check_windows(catalogue)
             problems += _check_columns(catalogue)
+            problems += _check_events(catalogue)
             problems += check_model_columns(catalogue)
             problems += _check_reports(workspace, catalogue)
             problems += _check_suites(workspace, catalogue)
-            problems += check_published(settings.profile(None), catalogue)
+            if settings.default_profile in settings.profiles:
+                problems += check_published(settings.profile(None), catalogue)
             problems += _check_scorecard(catalogue)
             problems += _check_targets(settings, catalogue)
+    problems += check_profiles(settings, catalogues)
     return list(dict.fromkeys(problems))
 
 
@@ -112,6 +119,22 @@ def _check_columns(catalogue: Catalogue) -> list[Problem]:
             ("denominator", kpi.denominator),
         )
         if name is not None and name not in columns
+    ]
+
+
+def _check_events(catalogue: Catalogue) -> list[Problem]:
+    """Return the columns that events need and their SQL does not give."""
+    model = next((item for item in catalogue.models if item.table == catalogue.events), None)
+    if model is None:
+        return []
+    place = catalogue.folder / "sql" / model.sql
+    columns, problem = select_columns(place)
+    if problem:
+        return [problem]
+    return [
+        Problem(str(place), name, f"events need a column '{name}'.", did_you_mean(name, columns))
+        for name in EVENT_COLUMNS
+        if name not in columns
     ]
 
 

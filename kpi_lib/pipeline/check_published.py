@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kpi_lib.catalogue import Catalogue, Kpi, Problem, Profile
+from kpi_lib.catalogue import Catalogue, DuckDBProfile, Kpi, Problem, Profile
 from kpi_lib.catalogue.fingerprint import meaning
 from kpi_lib.errors import WarehouseError
 from kpi_lib.warehouse import DuckDBWarehouse
@@ -25,7 +25,7 @@ _STEADY = 0.01
 
 def check_published(profile: Profile, catalogue: Catalogue) -> list[Problem]:
     """Return what a domain's published tables say against its definitions; nothing before a first build."""
-    if profile.kind != "duckdb" or not profile.path.exists():
+    if not isinstance(profile, DuckDBProfile) or not profile.path.exists():
         return []
     try:
         with DuckDBWarehouse.open(profile.path, physical_layers(catalogue), read_only=True) as warehouse:

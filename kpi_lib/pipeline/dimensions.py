@@ -8,6 +8,7 @@ import pandas as pd
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.catalogue.fingerprint import meaning
+from kpi_lib.compute.distinct import ancestors
 
 
 def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:
@@ -34,6 +35,12 @@ def dim_kpi(catalogue: Catalogue) -> pd.DataFrame:
             for kpi in catalogue.kpis
         ]
     ).astype({"since": "datetime64[s]"})
+
+
+def entity_above(catalogue: Catalogue) -> pd.DataFrame:
+    """Return which entities each one belongs to, itself first: ``entity_id, above_id``."""
+    pairs = [(entity, above) for entity, more in ancestors(catalogue).items() for above in (entity, *more)]
+    return pd.DataFrame(pairs, columns=["entity_id", "above_id"])
 
 
 def dim_entity(catalogue: Catalogue) -> pd.DataFrame:

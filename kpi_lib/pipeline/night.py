@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.catalogue.targets import load_targets
-from kpi_lib.errors import DataError, DefinitionError, UsageError, did_you_mean
+from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did_you_mean
 from kpi_lib.operations.lock import run_lock
+from kpi_lib.operations.notice import last_good, withdraw_notice
 from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE, storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import build_domain
 from kpi_lib.pipeline.carry_over import carry_over
+from kpi_lib.pipeline.failed_night import tell_readers
 from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions, NightResult
@@ -116,7 +118,7 @@ class _Night:
                 return self._run(run)
             except OSError as error:
                 mapped = storage_error(error, self.workspace.settings.output)
-                run.finish("failed", error=str(mapped))
+                self._fail(run, mapped)
                 raise mapped from error
             except UsageError as error:
                 # The call was wrong, not the night.
@@ -126,8 +128,20 @@ class _Night:
                 run.finish("interrupted", error="stopped from the keyboard")
                 raise
             except BaseException as error:
-                run.finish("failed", error=str(error) or type(error).__name__)
+                self._fail(run, error)
                 raise
+
+    def _fail(self, run: Run, error: BaseException) -> None:
+        """Close the record of a night that failed, and tell the readers of the last good pages."""
+        run.finish("failed", error=str(error) or type(error).__name__)
+        options = self.options
+        if self.kind != "nightly" or options.only or options.limit or options.as_of is not None:
+            return
+        try:
+            tell_readers(self.workspace, run, error)
+        except (KpiError, OSError, ValueError) as trouble:
+            # The night's own error is the one to act on; this one must not hide it.
+            self.progress.say(f"The published pages could not be marked as old: {trouble}")
 
     def _run(self, run: Run) -> NightResult:
         staged = self.releases.stage(run.run_id)
@@ -170,7 +184,7 @@ class _Night:
                 item.fingerprint = fingerprint(self.workspace.landing(item.catalogue), item.catalogue)
         if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
-        if not self.releases.intact():
+        if not self.releases.intact() or not withdraw_notice(self.releases):
             return None
         return NightResult(
             run_id=self.published["run_id"],
@@ -247,7 +261,7 @@ class _Night:
         return dt.date.fromisoformat(record["as_of"]) if record and "as_of" in record else None
 
     def _carry_over(self, staged: Path) -> None:
-        current = self.releases.current()
+        current = last_good(self.releases)
         if current is None:
             return
         newest, past = self._newest(), self._past()
@@ -258,7 +272,6 @@ class _Night:
             everything=not self.pages or bool(self.options.only or self.options.limit) or not newest,
             domains=[*failed, *(item.name for item in past), *self._not_asked_for()],
             made={(str(item.record["as_of"]), item.name) for item in (*newest, *past)},
-            pages=self.pages,
         )
 
     def _held(self, item: DomainRun) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from kpi_lib.errors import KpiError, ReportError
 from kpi_lib.operations.progress import Reporter
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.documents import carry_documents, in_order, pdf_name
 from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
 from kpi_lib.pipeline.private import FOLDER, is_private, make_private, private_jobs
-from kpi_lib.pipeline.surroundings import by_date, site_context, write_rest
+from kpi_lib.pipeline.surroundings import by_date, of_domain, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.archive import refresh_home
 from kpi_lib.reporting.check import check_site
@@ -70,15 +71,17 @@ def make_pages(
     with run.step("render") as step:
         documents = []
         for own, part in by_date(context, request):
-            chosen = [item for item in results if item.job.page.split("/")[0] in part]
+            made = [item for item in results if item.job.page.split("/")[0] in part]
+            chosen = [item for item in made if item.job.html]
             if request.archive_only:
                 _render_archive(renderer, chosen, staged / "site", own)
                 continue
             renderer.render_pages(chosen, staged / "site", own)
-            documents += _write_pdfs(renderer, chosen, staged, own)
+            documents += _write_pdfs(renderer, made, staged, context, request, in_order(workspace, request))
             _archive_newest(request, chosen, staged / "site", own)
             _fill_gaps(workspace, request, staged, own, part)
         if not request.archive_only:
+            carry_documents(workspace, request, staged)
             write_rest(workspace, request, staged, context)
             documents += make_private(results, request, staged, renderer, context)
         elif not request.followed:
@@ -121,7 +124,7 @@ def domain_jobs(
     for report in catalogue.reports:
         if request.only and report.name not in request.only:
             continue
-        if report.foreach == "person" or (request.archive_only and report.foreach is not None):
+        if report.foreach == "person" or (request.archive_only and (report.foreach or not report.html)):
             continue
         jobs += _report_jobs(workspace, catalogue, report, record, warehouse)[: request.limit]
     return jobs
@@ -155,6 +158,7 @@ def _report_jobs(
             parameters={**base, **extra},
             title=title,
             pdf=report.pdf,
+            html=report.html,
             cwd=workspace.settings.root,
         )
         for page, title, extra in items
@@ -209,7 +213,7 @@ def _fill_gaps(
             continue
         for job in domain_jobs(workspace, catalogue, record, staged / WAREHOUSE, everything):
             page = staged / "site" / job.page
-            if not page.is_file():
+            if job.html and not page.is_file():
                 reason = (
                     "It has not been made yet. `kpi nightly` without --only and --limit makes every page."
                 )
@@ -232,7 +236,12 @@ def _render_archive(
 
 
 def _write_pdfs(
-    renderer: Renderer, results: Sequence[NotebookResult], staged: Path, context: SiteContext
+    renderer: Renderer,
+    results: Sequence[NotebookResult],
+    staged: Path,
+    context: SiteContext,
+    request: PageRequest,
+    catalogues: Sequence[Catalogue],
 ) -> list[PageResult]:
     """Write the PDFs, and a copy for the site's own links, so that the site can be moved alone."""
     downloads = staged / "site" / "downloads"
@@ -241,9 +250,10 @@ def _write_pdfs(
     for result in results:
         if not (result.job.pdf and result.ok):
             continue
-        name = f"{result.job.report}-{context.as_of}.pdf"
+        own = of_domain(context, request, result.job.page.partition("/")[0])
+        name = pdf_name(catalogues, result.job.page, own.as_of)
         try:
-            file = renderer.render_pdf(result, staged / "pdf" / name, context, result.job.title)
+            file = renderer.render_pdf(result, staged / "pdf" / name, own, result.job.title)
             shutil.copyfile(file, downloads / name)
         except KpiError as error:
             documents.append(PageResult(name, ok=False, error=str(error)))

@@ -79,7 +79,7 @@ def make_private(
     Nothing of it is written anywhere else but into the run's folder of private notebooks, of mode 0700 too.
     """
     return [
-        _render(result, staged, renderer, replace(own, nav=()))
+        _render(result, staged, renderer, replace(own, nav=(), files=()))
         for own, part in by_date(context, request)
         for result in results
         if is_private(result) and result.job.parameters["domain"] in part

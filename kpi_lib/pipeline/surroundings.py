@@ -13,13 +13,16 @@ import pandas as pd
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.documents import documents, in_order
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, Record
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.api import write_api
-from kpi_lib.reporting.board import Board, load_board
+from kpi_lib.reporting.board import load_board
 from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
-from kpi_lib.reporting.downloads import write_details
+from kpi_lib.reporting.downloads import FOLDER, write_details
+from kpi_lib.reporting.exported import Exported, load_exported
+from kpi_lib.reporting.kpi_files import write_kpi_files
 from kpi_lib.reporting.site import (
     DomainHome,
     board_home,
@@ -28,6 +31,7 @@ from kpi_lib.reporting.site import (
     write_home,
     write_kpi_index,
 )
+from kpi_lib.reporting.workbook import workbook_name, write_workbook
 from kpi_lib.warehouse import connect
 
 _PAYLOADS = (
@@ -37,6 +41,8 @@ _PAYLOADS = (
 
 def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer: str) -> SiteContext:
     """Return what the home page says about the run: all domains that passed, and which did not."""
+    standing = _standing(request.domains)
+    workbook = f"{FOLDER}/{workbook_name(standing['as_of'])}"
     return SiteContext(
         title=workspace.settings.site.title,
         run_id=run.run_id,
@@ -52,7 +58,8 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             if kept.error
         ),
         domains=tuple((catalogue.domain, catalogue.title) for catalogue in workspace.catalogues),
-        **_standing(request.domains),
+        files=(NavItem("Every figure (XLSX)", workbook),),
+        **standing,
     )
 
 
@@ -64,6 +71,12 @@ def by_date(context: SiteContext, request: PageRequest) -> Iterator[tuple[SiteCo
     for members in groups.values():
         own = _standing(members)
         yield replace(context, banner="", **own), {catalogue.domain for catalogue, _ in members}
+
+
+def of_domain(context: SiteContext, request: PageRequest, domain: str) -> SiteContext:
+    """Return a context that says the date, the sources and the checks of one domain alone."""
+    members = [(catalogue, record) for catalogue, record in request.domains if catalogue.domain == domain]
+    return replace(context, banner="", **_standing(members))
 
 
 def _standing(members: Sequence[tuple[Catalogue, Record]]) -> dict[str, Any]:
@@ -91,7 +104,7 @@ def _navigation(workspace: Workspace, request: PageRequest) -> tuple[NavItem, ..
     items = []
     for name in [*order, *(name for name in shown if name not in order)]:
         for report in shown[name].reports:
-            if report.foreach == "person" or not (report.nav or report.foreach is None):
+            if report.foreach == "person" or not (report.nav or report.foreach is None) or not report.html:
                 continue
             if shown[name].has_scorecard and not report.nav:
                 continue
@@ -106,78 +119,95 @@ class _Shown:
 
     home: DomainHome
     payloads: tuple[Catalogue, pd.DataFrame] | None = None
-    board: Board | None = None
+    exported: Exported | None = None
 
 
 def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context: SiteContext) -> None:
     """Write home, indexes, detail downloads and API; mark the pages that are not of this night."""
     site = staged / "site"
     shown: dict[str, _Shown] = {}
+    order = in_order(workspace, request)
     for catalogue, record in request.domains:
-        shown[catalogue.domain] = _read(workspace, catalogue, record, staged)
+        shown[catalogue.domain] = _read(workspace, order, catalogue, record, staged, context)
         if any(report.foreach == "kpi" for report in catalogue.reports):
             write_kpi_index(site, context, catalogue)
     for kept in request.kept:
-        shown[kept.catalogue.domain] = _kept(workspace, kept, staged)
+        shown[kept.catalogue.domain] = _kept(workspace, order, kept, staged, context)
         if kept.error and (site / kept.catalogue.domain).is_dir():
             mark_kept(site / kept.catalogue.domain, dt.date.fromisoformat(kept.record["as_of"]), kept.error)
-    order = [name for name in workspace.settings.domains if name in shown]
-    parts = [shown[name] for name in [*order, *(name for name in shown if name not in order)]]
+    parts = [shown[catalogue.domain] for catalogue in order]
+    exported = [part.exported for part in parts if part.exported is not None]
     write_api(
         site,
         [part.payloads for part in parts if part.payloads is not None],
         context,
-        [part.board for part in parts if part.board is not None],
+        [item.board for item in exported if item.board is not None],
+        [item.report for item in exported if item.report is not None],
     )
+    write_workbook(site, exported, context)
     write_home(site, context, [part.home for part in parts])
 
 
-def _kept(workspace: Workspace, kept: KeptDomain, staged: Path) -> _Shown:
+def _kept(
+    workspace: Workspace, order: Sequence[Catalogue], kept: KeptDomain, staged: Path, context: SiteContext
+) -> _Shown:
     if kept.published:
-        return _read(workspace, kept.catalogue, kept.record, staged, kept.error)
+        return _read(workspace, order, kept.catalogue, kept.record, staged, context, kept.error)
     return _Shown(DomainHome(kept.catalogue.domain, kept.catalogue.title, None, error=kept.error))
 
 
 def _read(
-    workspace: Workspace, catalogue: Catalogue, record: Record, staged: Path, error: str = ""
+    workspace: Workspace,
+    order: Sequence[Catalogue],
+    catalogue: Catalogue,
+    record: Record,
+    staged: Path,
+    context: SiteContext,
+    error: str = "",
 ) -> _Shown:
     profile = workspace.profile_name or workspace.settings.default_profile
     as_of = dt.date.fromisoformat(record["as_of"])
     site = staged / "site"
     with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
         board = load_board(reader, as_of) if catalogue.has_scorecard else None
-        details = write_details(site, board) if board is not None else ()
-        links = {"reports": _reports(catalogue), "downloads": [*_documents(site, catalogue, as_of), *details]}
-        if catalogue.kpis:
-            home = home_of(catalogue, load_report(reader, as_of), error=error, **links)
-            return _Shown(home, (catalogue, reader.query(_PAYLOADS, {"as_of": as_of})), _loose(board))
-        if board is None:
+        report = load_report(reader, as_of) if catalogue.kpis else None
+        reports = _reports(catalogue)
+        if report is not None:
+            home = home_of(catalogue, report, reports=reports, error=error)
+        elif board is not None:
+            home = board_home(board, reports=reports, error=error)
+        else:
             return _Shown(DomainHome(catalogue.domain, catalogue.title, as_of, error=error))
-        return _Shown(board_home(board, error=error, **links), None, _loose(board))
-
-
-def _loose(board: Board | None) -> Board | None:
-    """Return a board that does not hold on to a closed warehouse."""
-    return replace(board, reader=None) if board is not None else None
+        payloads = reader.query(_PAYLOADS, {"as_of": as_of}) if report is not None else None
+        details = write_details(site, board) if board is not None else ()
+        exported = load_exported(reader, as_of, home.headline, report=report, board=board, error=error)
+    links = _documents(site, order, catalogue, as_of, context)
+    files = (*links, *write_kpi_files(site, exported), *details)
+    return _Shown(
+        replace(home, downloads=files), (catalogue, payloads) if payloads is not None else None, exported
+    )
 
 
 def _reports(catalogue: Catalogue) -> list[NavItem]:
     return [
         NavItem(item.title, f"{catalogue.domain}/{item.name}.html")
         for item in catalogue.reports
-        if item.foreach is None
+        if item.foreach is None and item.html
     ]
 
 
-def _documents(site: Path, catalogue: Catalogue, as_of: dt.date) -> list[NavItem]:
-    name = "scorecard" if not catalogue.kpis else "dashboard"
+def _documents(
+    site: Path, catalogues: Sequence[Catalogue], catalogue: Catalogue, as_of: dt.date, context: SiteContext
+) -> list[NavItem]:
+    file = "scorecard" if not catalogue.kpis else "dashboard"
     return [
         *(
-            NavItem(f"{item.title} (PDF)", place)
-            for item in catalogue.reports
-            if (site / (place := f"downloads/{item.name}-{as_of}.pdf")).is_file()
+            NavItem(f"{title} (PDF)", f"{FOLDER}/{name}")
+            for title, name in documents(catalogues, catalogue, as_of)
+            if (site / FOLDER / name).is_file()
         ),
-        NavItem("Figures (JSON)", f"api/v1/{name}.json"),
+        *context.files,
+        NavItem("Figures (JSON)", f"api/v1/{file}.json"),
     ]
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import kpi_lib
-from kpi_lib.catalogue import Catalogue, Profile, Settings, load_catalogue
+from kpi_lib.catalogue import Catalogue, DuckDBProfile, Settings, load_catalogue
 from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import Releases
 
@@ -34,10 +34,10 @@ class Workspace:
     domains: tuple[str, ...] = ()
 
     @cached_property
-    def profile(self) -> Profile:
+    def profile(self) -> DuckDBProfile:
         """The profile; one that this version cannot run on is refused here."""
         profile = self.settings.profile(self.profile_name)
-        if profile.kind != "duckdb":
+        if not isinstance(profile, DuckDBProfile):
             raise UsageError(
                 "BigQuery profiles are not available in this version.",
                 where=f"profile '{self.profile_name}'",

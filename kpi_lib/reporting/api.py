@@ -12,10 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_lib.catalogue.models import Catalogue, Kpi
+from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.errors import ReportError
+from kpi_lib.reporting.api_kpi import kpi_documents, kpi_entry
 from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.context import SiteContext
+from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.html import TEMPLATES, write_text
 
 VERSION = 1
@@ -27,8 +29,11 @@ def write_api(
     domains: Sequence[tuple[Catalogue, pd.DataFrame]],
     context: SiteContext,
     boards: Sequence[Board] = (),
+    reports: Sequence[ReportData] = (),
 ) -> list[Path]:
-    """Write ``api/v1``: ``index``, ``kpis``, ``dashboard`` and ``scorecard.json`` and their JSON Schemas.
+    """Write ``api/v1``: index, kpis, dashboard, scorecard, a file a KPI, and their JSON Schemas.
+
+    What was there is taken away first, so that no file of a KPI that is gone stays.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ def write_api(
         The run.
     boards
         The company scorecards; a person's is refused.
+    reports
+        The daily values of the domains that have KPIs.
 
     Returns
     -------
@@ -63,14 +70,20 @@ def write_api(
         "index": {**head, **_index(domains, context)},
         "kpis": {
             **head,
-            "kpis": [_kpi(catalogue, kpi) for catalogue, _ in domains for kpi in catalogue.kpis],
+            "kpis": [kpi_entry(catalogue, kpi) for catalogue, _ in domains for kpi in catalogue.kpis],
         },
         "dashboard": {**head, "rows": rows},
         "scorecard": {**head, "rows": [row for board in boards for row in _scorecard(board)]},
     }
-    made = [write_text(folder / f"{name}.json", _json(value, name)) for name, value in documents.items()]
+    texts = {name: _json(value, name) for name, value in documents.items()}
+    daily = {report.catalogue.domain: report for report in reports}
+    for code, value in kpi_documents([catalogue for catalogue, _ in domains], rows, daily).items():
+        texts[f"kpis/{code}"] = _json({**head, **value}, f"kpis/{code}")
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    made = [write_text(folder / f"{name}.json", text) for name, text in texts.items()]
     (folder / "schema").mkdir(parents=True, exist_ok=True)
-    for name in documents:
+    for name in (*documents, "kpi"):
         file = f"{name}.schema.json"
         shutil.copyfile(TEMPLATES / "api" / file, folder / "schema" / file)
         made.append(folder / "schema" / file)
@@ -128,24 +141,10 @@ def _index(domains: Sequence[tuple[Catalogue, pd.DataFrame]], context: SiteConte
             }
             for catalogue, frame in domains
         ],
-        "files": {name: f"{name}.json" for name in ("kpis", "dashboard")},
-    }
-
-
-def _kpi(catalogue: Catalogue, kpi: Kpi) -> dict[str, Any]:
-    return {
-        "domain": catalogue.domain,
-        "id": kpi.id,
-        "kpi": kpi.code,
-        "name": kpi.name,
-        "group": kpi.group,
-        "kind": kpi.kind,
-        "format": kpi.format,
-        "unit": kpi.unit,
-        "decimals": kpi.decimals,
-        "direction": kpi.direction,
-        "definition": kpi.definition,
-        "version": kpi.version,
+        "files": {
+            **{name: f"{name}.json" for name in ("kpis", "dashboard", "scorecard")},
+            "kpi": "kpis/{kpi}.json",
+        },
     }
 
 

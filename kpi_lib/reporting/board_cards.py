@@ -20,7 +20,7 @@ def cards(board: Board) -> Piece:
     html = "".join(_card_html(board, item) for item in items)
     wide = " three" if len(items) > 4 else ""
     blocks = ", ".join(_card_typst(board, item) for item in items)
-    columns = min(len(items), 3)
+    columns = 4 if len(items) == 4 else min(len(items), 3)
     typst = f"#grid(columns: ({'1fr, ' * columns}), column-gutter: 8pt, row-gutter: 8pt, {blocks})"
     return Piece(
         html=f'<ul class="cards{wide}">{html}</ul>',

@@ -46,7 +46,7 @@ def table(board: Board, kind: str) -> Piece:
 
 def pages(board: Board) -> Piece:
     """Return links to every drill-down page; paper has none to follow."""
-    shown = [item for item in board.catalogue.reports if item.foreach is None and not item.nav]
+    shown = [item for item in board.catalogue.reports if item.foreach is None and item.html and not item.nav]
     items = "".join(f'<li><a href="{item.name}.html">{text_html(item.title)}</a></li>' for item in shown)
     names = fmt.listed([item.title for item in shown], most=20)
     return Piece(

@@ -10,6 +10,8 @@ from kpi_lib.reporting.bars import NARROW, WIDE, Bar, columns_spec, rows_spec
 from kpi_lib.reporting.plotting import Sketch
 
 UNKNOWN = "UNKNOWN"
+#: So many names fit under the columns of a printed chart.
+_PRINTED_NAMES = 13
 
 
 def unit(format: Format, decimals: int = 0) -> Kpi:
@@ -40,7 +42,7 @@ def columns_of(
         ),
         words,
         caption,
-        columns_spec(bars, 660, 190, kpi, currency, every),
+        columns_spec(bars, 660, 190, kpi, currency, max(every, -(-len(bars) // _PRINTED_NAMES))),
     )
 
 

@@ -103,7 +103,7 @@ def _cumulative(data: ReportData, kpi: Kpi) -> Sketch:
     ends: list[Label] = []
     if closes is not None and month.last:
         lines.insert(1, Line((month.last, (end.day, closes)), "acc", 1.6, (3, 4)))
-        ends.append(Label(end.day, closes, f"pace {_short(closes, kpi, data.currency)}"))
+        ends.append(Label(end.day, closes, f"pace {fmt.rough(closes, kpi, data.currency)}"))
     if month.before and month.before[-1][1] is not None:
         ends.append(Label(before_end.day, month.before[-1][1], str(before_end.year)))
 
@@ -132,7 +132,7 @@ def _month_words(data: ReportData, kpi: Kpi, closes: float | None) -> str:
     if not pd.isna(whole) and not month_closed(data.as_of):
         parts.append(f"{before_end:%B %Y} closed at {fmt.amount(float(whole), kpi, data.currency)}.")
     if closes is not None:
-        parts.append(f"At the pace so far the month closes near {_short(closes, kpi, data.currency)}.")
+        parts.append(f"At the pace so far the month closes near {fmt.rough(closes, kpi, data.currency)}.")
     return " ".join(parts)
 
 
@@ -239,16 +239,6 @@ def _points(values: pd.Series) -> tuple[Point, ...]:
 
 def _days(end: dt.date) -> tuple[tuple[float, str], ...]:
     return tuple((float(day), str(day)) for day in (1, 10, 20, end.day))
-
-
-def _short(value: float, kpi: Kpi, currency: str) -> str:
-    if kpi.format in ("currency", "number") and abs(value) >= 10_000:
-        text = fmt.compact(value)
-        if kpi.format == "number":
-            return text
-        shown = fmt.exact(0.0, kpi, currency)
-        return shown.replace(fmt.fixed(0, kpi.decimals), text)
-    return fmt.amount(value, kpi, currency)
 
 
 def _month(day: dt.date) -> tuple[dt.date, dt.date]:

@@ -97,6 +97,8 @@ class SiteContext:
         Optional sources that may end before the as-of day; those that reach it are not mentioned.
     domains
         Each domain's folder and title; they tell apart what several domains call the same.
+    files
+        Files over all domains that the foot of every page leads to.
     """
 
     title: str
@@ -114,6 +116,7 @@ class SiteContext:
     language: str = "en"
     late: tuple[LateSource, ...] = ()
     domains: tuple[tuple[str, str], ...] = ()
+    files: tuple[NavItem, ...] = ()
 
     @property
     def built(self) -> str:

@@ -9,8 +9,10 @@ from kpi_lib.errors import UsageError, did_you_mean
 from kpi_lib.reporting import board_cards, board_pieces, board_words, charts, tables, words
 from kpi_lib.reporting import cards as card_blocks
 from kpi_lib.reporting.board import Board, ScorecardReader, load_board
+from kpi_lib.reporting.brief import Brief, BriefReader, load_brief
 from kpi_lib.reporting.data import Reader, ReportData, load_report
 from kpi_lib.reporting.definitions import definition_rows
+from kpi_lib.reporting.downloads import FOLDER, kpi_csv_name
 from kpi_lib.reporting.markup import text_html, text_markdown
 from kpi_lib.reporting.notes import notes as note_list
 from kpi_lib.reporting.notes import window_dates
@@ -42,6 +44,11 @@ def report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "ALL") 
 def scorecard(wh: ScorecardReader, as_of: dt.date | str | None = None, person: str = "") -> Board:
     """Read what a scorecard page shows (see :func:`kpi_lib.reporting.board.load_board`)."""
     return load_board(wh, as_of, person)
+
+
+def brief(wh: BriefReader, as_of: dt.date | str | None = None) -> Brief:
+    """Read what the leadership brief shows (see :func:`kpi_lib.reporting.brief.load_brief`)."""
+    return load_brief(wh, as_of)
 
 
 def headline(report: ReportData | Board, kpi: str | None = None) -> Piece:
@@ -110,7 +117,15 @@ def table(report: ReportData | Board, kind: str, group: str | None = None, kpi: 
     if kind == "contributions":
         grid = tables.contributions_grid(report, "mtd")
         return grid_piece(grid, "contributions", "What made the difference, month to date")
-    return grid_piece(tables.kpi_grid(kind, report, report.kpi(kpi)), f"table-{kind}", HEADINGS[kind])
+    after = _all_days(report, report.kpi(kpi)) if kind == "data" else ""
+    grid = tables.kpi_grid(kind, report, report.kpi(kpi))
+    return grid_piece(grid, f"table-{kind}", HEADINGS[kind], after=after)
+
+
+def _all_days(report: ReportData, kpi: Kpi) -> str:
+    """Return the link from a KPI's page to all of its days; it holds the whole alone."""
+    href = f"../../{FOLDER}/{kpi_csv_name(report.catalogue.domain, kpi.code)}"
+    return f'<p class="foot-note"><a href="{text_html(href)}" download>Every day as CSV</a></p>'
 
 
 def notes(report: ReportData | Board, kpi: str | None = None) -> Piece:

@@ -23,6 +23,11 @@ def csv_name(domain: str, view: str) -> str:
     return f"{domain}-{view.lower().replace('_', '-')}.csv"
 
 
+def kpi_csv_name(domain: str, code: str) -> str:
+    """Return the file name of a KPI's daily values."""
+    return csv_name(domain, f"kpi_{code}")
+
+
 def write_details(site: Path, board: Board) -> tuple[NavItem, ...]:
     """Write every detail view as CSV below the site's ``downloads``; return the links."""
     links = []

@@ -108,6 +108,19 @@ def compact(value: float) -> str:
     return fixed(value, 0)
 
 
+def rough(value: float, kpi: Kpi, currency: str = "USD") -> str:
+    """Return a value that is not known to its last digit: three digits or so from 10,000 on, ``$677k``."""
+    if kpi.format not in ("currency", "number") or abs(value) < 10_000:
+        return amount(value, kpi, currency)
+    text = compact(value)
+    return text if kpi.format == "number" else _dress(text, kpi, currency)
+
+
+def symbol(currency: str) -> str:
+    """Return what stands before an amount: ``$``, or the code with a space."""
+    return _SYMBOLS.get(currency, currency + NBSP)
+
+
 def axis(values: Sequence[float], kpi: Kpi, currency: str = "USD") -> list[str]:
     """Return short labels for the ticks of an axis, all in one unit, e.g. ``$0, $200k, $400k``."""
     numbers = [_stored(value, kpi) for value in values]
@@ -225,8 +238,8 @@ def _stored(value: float, kpi: Kpi) -> float:
 
 def _dress(text: str, kpi: Kpi, currency: str) -> str:
     if kpi.format == "currency":
-        symbol = _SYMBOLS.get(currency, currency + NBSP)
-        return f"{MINUS}{symbol}{text[1:]}" if text.startswith(MINUS) else symbol + text
+        sign = symbol(currency)
+        return f"{MINUS}{sign}{text[1:]}" if text.startswith(MINUS) else sign + text
     if kpi.format == "percent":
         return f"{text}{NBSP}%"
     if kpi.format == "multiplier":

@@ -78,13 +78,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table."""
+    """A table; a ``dense`` one has lower rows on paper."""
 
     label: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     classes: str = "plain"
     widths: tuple[str, ...] = field(default=())
+    dense: bool = False
 
     @property
     def html(self) -> str:
@@ -111,7 +112,7 @@ class Grid:
             f'#[#show table: set text(size: {size}, number-width: "tabular")',
             "#set par(leading: 0.45em, justify: false)",
             f"#table(columns: ({', '.join(widths)},), align: ({align},), stroke: none,",
-            f"  inset: (x: {'2.2pt' if crowded else '3pt'}, y: 3.6pt),",
+            f"  inset: (x: {'2.2pt' if crowded else '3pt'}, y: {'3pt' if self.dense else '3.6pt'}),",
         ]
         heads = ", ".join(_head_typst(column) for column in columns)
         lines.append(f'  table.header({heads}, table.hline(stroke: 0.8pt + rgb("{tokens()["ink"]}"))),')

@@ -192,7 +192,7 @@ def _render(
             _Link(item.label, relative(item.href, page), _current(item.href, page))
             for item in context.distinct(context.nav)
         ],
-        downloads=[_Link(item.label, relative(item.href, page)) for item in downloads],
+        downloads=[_Link(item.label, relative(item.href, page)) for item in (*context.files, *downloads)],
         link=functools.partial(relative, page=page),
         **values,
     )

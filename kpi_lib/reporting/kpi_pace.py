@@ -6,7 +6,7 @@ import datetime as dt
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.catalogue.pace import Pace, pace
-from kpi_lib.catalogue.targets import Target, period_bounds
+from kpi_lib.catalogue.targets import Target, period_bounds, period_window
 from kpi_lib.reporting import series
 from kpi_lib.reporting.board import year_before
 from kpi_lib.reporting.data import ReportData
@@ -40,9 +40,7 @@ def _judge(data: ReportData, kpi: Kpi, target: Target, first: dt.date, last: dt.
 
 def _value(data: ReportData, kpi: Kpi, period: str) -> float | None:
     """Return the figure of the window that the period is; None where it is missing or incomplete."""
-    name = (
-        "fytd" if period.startswith("FY") else "qtd" if "Q" in period else "mtd" if "-" in period else "ytd"
-    )
+    name = period_window(period).name
     if name not in {window.name for window in data.catalogue.windows}:
         return None
     figure = data.row(kpi.code, name)

@@ -116,7 +116,8 @@ def write_pdf(results: Sequence[NotebookResult], out: Path, context: SiteContext
         for file, data in whole.figures.items():
             (folder / file).write_bytes(data)
         (folder / "report.typ").write_bytes((TEMPLATES / "typst" / "report.typ").read_bytes())
-        (folder / "run.json").write_text(json.dumps(_run(context, heading)), encoding="utf-8")
+        whose = context.domain_label(results[0].job.page) or context.title
+        (folder / "run.json").write_text(json.dumps(_run(context, heading, whose)), encoding="utf-8")
         main = folder / "main.typ"
         main.write_text(f'#import "report.typ": *\n#show: report\n{body}', encoding="utf-8")
         data = _compile(main, whole.expected, context, out)
@@ -219,7 +220,7 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[theme.FONTS])
 
 
-def _run(context: SiteContext, heading: str) -> dict[str, Any]:
+def _run(context: SiteContext, heading: str, whose: str) -> dict[str, Any]:
     tokens = theme.tokens()
     at = context.built_at
     footer = (
@@ -228,7 +229,7 @@ def _run(context: SiteContext, heading: str) -> dict[str, Any]:
     return {
         "title": f"{heading} · {context.as_of_words}",
         "heading": heading,
-        "site": context.title,
+        "site": whose,
         "as_of": context.as_of_words,
         "language": context.language,
         "built": {"year": at.year, "month": at.month, "day": at.day},

@@ -207,5 +207,9 @@ def filled(
 
 
 def _axis(places: Sequence[float], texts: Sequence[str]) -> Spec:
-    names = json.dumps({f"{place:g}": text for place, text in zip(places, texts, strict=True)})
-    return {"values": list(places), "labelExpr": f"({names})[format(datum.value, '.6~g')] || ''"}
+    # Compared as numbers: as text, 2000000 is 2e+06 here and 2e+6 in the drawing.
+    named = "".join(
+        f"datum.value == {json.dumps(place)} ? {json.dumps(text)} : "
+        for place, text in zip(places, texts, strict=True)
+    )
+    return {"values": list(places), "labelExpr": f"{named}''"}

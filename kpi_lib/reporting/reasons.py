@@ -24,7 +24,7 @@ def why_no_prior(figure: Figure) -> str:
     )
     if not words:
         return ""
-    if figure.prior_reason in ("no_history", "no_counterpart") or figure.prior_end is None:
+    if figure.prior_reason in ("no_history", "no_counterpart", "no_target") or figure.prior_end is None:
         return words
     return f"{words} in {figure.prior_end.year}"
 
@@ -70,6 +70,7 @@ def _reason(code: str | None, days: int, start: dt.date | None, end: dt.date | N
         "zero_denominator": "nothing to divide by",
         "not_started": "not started yet",
         "no_history": "no data a year earlier",
+        "no_target": "no target for these days",
         "no_counterpart": "no matching days a year earlier",
     }.get(code, code.replace("_", " "))
 

@@ -37,8 +37,8 @@ class NotebookJob:
         Values for its ``parameters`` cell; dates as ISO strings.
     title
         The page's title.
-    pdf
-        Whether a PDF is made as well.
+    pdf, html
+        Whether a PDF is made, and whether a page is.
     cwd
         Folder the notebook runs in; by default the current one.
     """
@@ -49,6 +49,7 @@ class NotebookJob:
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
     title: str = ""
     pdf: bool = False
+    html: bool = True
     cwd: Path | None = None
 
 

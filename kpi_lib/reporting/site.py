@@ -16,6 +16,7 @@ from kpi_lib.reporting.archive import ARCHIVE, SHOWN, archived
 from kpi_lib.reporting.context import NavItem, SiteContext, day
 from kpi_lib.reporting.html import relative, render_template, write_assets, write_text
 from kpi_lib.reporting.markup import text_html
+from kpi_lib.reporting.notice import NOTICE
 
 if TYPE_CHECKING:
     from kpi_lib.catalogue.models import Catalogue
@@ -143,7 +144,7 @@ def mark_kept(folder: Path, as_of: dt.date, error: str) -> None:
         f"This night’s data did not pass: {reason}</div>"
     )
     for page in sorted(folder.rglob("*.html")):
-        text = _KEPT.sub("", page.read_text(encoding="utf-8"))
+        text = NOTICE.sub("", _KEPT.sub("", page.read_text(encoding="utf-8")))
         write_text(page, text.replace("<main", f"{note}\n<main", 1))
 
 

@@ -86,7 +86,7 @@ def contributions_grid(data: ReportData, window: str) -> Grid:
             Row(
                 (
                     Cell("Other"),
-                    _bar_cell(rest, scale),
+                    bar_cell(rest, scale),
                     Cell(fmt.signed(rest, whole.kpi, data.currency)),
                     Cell(""),
                 )
@@ -116,10 +116,11 @@ def _part_row(data: ReportData, part: Contribution, scale: tuple[float, float]) 
     step = part.figure.delta
     shown = Cell(fmt.signed(step, part.kpi, data.currency), title=dates(part.figure))
     href = kpi_href(data, part.kpi.code)
-    return Row((Cell(part.kpi.title, href=href), _bar_cell(step, scale), shown, Cell(part.why)))
+    return Row((Cell(part.kpi.title, href=href), bar_cell(step, scale), shown, Cell(part.why)))
 
 
-def _bar_cell(step: float | None, scale: tuple[float, float]) -> Cell:
+def bar_cell(step: float | None, scale: tuple[float, float]) -> Cell:
+    """Return a change as a bar from zero on a scale from the largest loss to the largest gain."""
     if step is None:
         return Cell("")
     start, length, zero = bar_place(step, *scale)

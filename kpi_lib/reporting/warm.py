@@ -21,7 +21,7 @@ def rehearse() -> None:
     """Show a report of constant figures once, without a warehouse and without drawing."""
     import pandas as pd
 
-    from kpi_lib.catalogue import load_catalogue
+    from kpi_lib.catalogue import load_catalogue, load_settings
     from kpi_lib.frames import ROLLUP_COLUMNS
     from kpi_lib.reporting import charts, display
     from kpi_lib.reporting.data import ReportData
@@ -32,7 +32,9 @@ def rehearse() -> None:
         getattr(package, name)
     for module in LATE:
         importlib.import_module(module)
-    catalogue = load_catalogue("winery")
+    settings = load_settings()
+    domains = [load_catalogue(settings.domain_folder(name)) for name in settings.domains]
+    catalogue = next(domain for domain in domains if domain.kpis)
     kpi = catalogue.kpi(catalogue.headline)
     as_of = dt.date(2026, 11, 20)
     days = pd.date_range(end=as_of, periods=3 * 366)
@@ -65,6 +67,6 @@ def rehearse() -> None:
 
 # A rehearsal that fails costs speed, never a report; a test of its own holds that it does not fail.
 with contextlib.suppress(
-    KpiError, ArithmeticError, AttributeError, ImportError, LookupError, TypeError, ValueError
+    KpiError, ArithmeticError, AttributeError, ImportError, LookupError, StopIteration, TypeError, ValueError
 ):
     rehearse()

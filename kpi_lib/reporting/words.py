@@ -105,7 +105,7 @@ def _led_by(data: ReportData, figure: Figure) -> str:
 def lede(data: ReportData, kpi: Kpi) -> Prose:
     """Return the dates and amounts behind the headline, what made the difference, what to watch."""
     figure = data.row(kpi.code, "mtd")
-    runs: list[str | Run] = [*_standing(data, figure)]
+    runs: list[str | Run] = [*standing(data, figure)]
     if kpi.code == data.catalogue.headline:
         names = [f"{in_sentence(item.kpi.title)} ({moved(item, data.currency)})" for item in to_watch(data)]
         if names:
@@ -113,7 +113,8 @@ def lede(data: ReportData, kpi: Kpi) -> Prose:
     return Prose.of(*runs)
 
 
-def _standing(data: ReportData, figure: Figure) -> list[str | Run]:
+def standing(data: ReportData, figure: Figure, *, parts: bool = True) -> list[str | Run]:
+    """Return a figure with its dates, what it is compared with and the difference; with its main part."""
     kpi = figure.kpi
     if figure.start is None or figure.end is None:
         return [f"There is no figure for {kpi.name} in this window."]
@@ -130,7 +131,7 @@ def _standing(data: ReportData, figure: Figure) -> list[str | Run]:
         return [*start, f". It has no comparison: {why_no_prior(figure) or 'no prior value'}."]
     prior = fmt.amount(figure.prior, kpi, data.currency)
     tail = f", against {prior} {_same_days(data, figure.prior_start, figure.prior_end, kpi)}"
-    return [*start, f"{tail}{_more_or_less(data, figure)}."]
+    return [*start, f"{tail}{_more_or_less(data, figure, parts)}."]
 
 
 def _same_days(data: ReportData, start: dt.date, end: dt.date, kpi: Kpi) -> str:
@@ -144,13 +145,14 @@ def _same_days(data: ReportData, start: dt.date, end: dt.date, kpi: Kpi) -> str:
     return f"in {fmt.long_span(start, end, year=True)}"
 
 
-def _more_or_less(data: ReportData, figure: Figure) -> str:
+def _more_or_less(data: ReportData, figure: Figure, parts: bool) -> str:
     step = fmt.signed(figure.delta, figure.kpi, data.currency)
     if figure.delta is None or step[:1] not in ("+", fmt.MINUS):
         return ""
     if figure.kpi.kind in ("ratio", "average"):
         return f": {step[1:]} {'higher' if figure.delta > 0 else 'lower'}"
-    return f": {step[1:]} {'more' if figure.delta > 0 else 'less'}{_main_part(data, figure)}"
+    main = _main_part(data, figure) if parts else ""
+    return f": {step[1:]} {'more' if figure.delta > 0 else 'less'}{main}"
 
 
 def _main_part(data: ReportData, figure: Figure) -> str:

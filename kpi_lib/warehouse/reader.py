@@ -12,7 +12,7 @@ from typing import Self
 import pandas as pd
 
 from kpi_lib import periods
-from kpi_lib.catalogue import Catalogue, Settings, load_catalogue, load_settings
+from kpi_lib.catalogue import Catalogue, DuckDBProfile, Settings, load_catalogue, load_settings
 from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, WINDOW_COLUMNS
 from kpi_lib.warehouse import queries
@@ -20,6 +20,7 @@ from kpi_lib.warehouse.days import Day, read_day, read_range
 from kpi_lib.warehouse.duck import DuckDBWarehouse
 from kpi_lib.warehouse.history import History
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.quality_questions import QualityQuestions
 from kpi_lib.warehouse.scorecard import ScorecardQuestions, targets_file
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
@@ -71,19 +72,22 @@ def connect(
         catalogue, file = load_catalogue(str(domain)), Path(str(path))
     else:
         chosen = settings.profile(profile or None)
-        if chosen.kind != "duckdb" and not path:
+        if path:
+            file = Path(path)
+        elif isinstance(chosen, DuckDBProfile):
+            file = chosen.path
+        else:
             raise UsageError(
                 f"Profile '{profile or settings.default_profile}' is of kind '{chosen.kind}', which is not "
                 "available in this version.",
                 remedy='Use a profile of kind "duckdb".',
             )
         catalogue = load_catalogue(settings.domain_folder(domain or settings.domains[0]))
-        file = Path(path) if path else chosen.path
     warehouse = DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True)
     return Reader(warehouse, catalogue, file, targets_file(settings))
 
 
-class Reader(History, ScorecardQuestions):
+class Reader(History, QualityQuestions, ScorecardQuestions):
     """The questions that reports, notebooks and the command line ask; read-only.
 
     Parameters

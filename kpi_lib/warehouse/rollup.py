@@ -1,8 +1,8 @@
 """Roll-ups by the warehouse itself, for data that has outgrown one machine.
 
 The SQL reads the days from ``kpi.window_span``, the table that :mod:`kpi_lib.periods` makes, so it is
-the same text for every date and knows no calendar. It gives what :func:`kpi_lib.rollup` gives, except for
-distinct counts, which need events.
+the same text for every date and knows no calendar. It gives what :func:`kpi_lib.rollup` gives; distinct
+counts read ``kpi.fact_kpi_event`` and ``kpi.entity_above``, which the build fills.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import pandas as pd
 
 from kpi_lib import periods
 from kpi_lib.catalogue.models import Catalogue
-from kpi_lib.errors import UsageError
 from kpi_lib.frames import ROLLUP_COLUMNS
 from kpi_lib.periods import Comparison, Window
 from kpi_lib.warehouse.ledger_tables import WINDOW_SPAN
@@ -63,15 +62,13 @@ def load_spans(
     return warehouse.replace(WINDOW_SPAN, spans.rename(columns={"window": "window_name"}))
 
 
-def rollup_in_warehouse(warehouse: Warehouse, catalogue: Catalogue, loaded: Loaded) -> pd.DataFrame:
+def rollup_in_warehouse(warehouse: Warehouse, loaded: Loaded) -> pd.DataFrame:
     """Return the roll-ups of ``kpi.fact_kpi_daily`` over ``kpi.window_span``, computed by the warehouse.
 
     Parameters
     ----------
     warehouse
-        Holds facts, spans and the two dimensions.
-    catalogue
-        The domain's definitions.
+        Holds facts, events, spans and the dimensions.
     loaded
         First and last loaded day.
 
@@ -79,29 +76,18 @@ def rollup_in_warehouse(warehouse: Warehouse, catalogue: Catalogue, loaded: Load
     -------
     pandas.DataFrame
         The long form of :func:`kpi_lib.rollup`, sorted alike.
-
-    Raises
-    ------
-    UsageError
-        When a KPI is a distinct count.
     """
-    frame = warehouse.query(rollup_sql(), _parameters(catalogue, loaded))
+    frame = warehouse.query(rollup_sql(), _parameters(loaded))
     return frame.rename(columns={"window_name": "window"})[list(ROLLUP_COLUMNS)]
 
 
-def build_rollups(warehouse: Warehouse, catalogue: Catalogue, loaded: Loaded, table: str) -> int:
+def build_rollups(warehouse: Warehouse, loaded: Loaded, table: str) -> int:
     """Make or replace a table of the roll-ups without moving a row out of the warehouse; return its rows.
 
     The column ``window`` is called ``window_name`` there, because WINDOW is a word of the language.
     """
-    return warehouse.build(table, rollup_sql(), _parameters(catalogue, loaded))
+    return warehouse.build(table, rollup_sql(), _parameters(loaded))
 
 
-def _parameters(catalogue: Catalogue, loaded: Loaded) -> dict[str, object]:
-    distinct = [kpi.code for kpi in catalogue.kpis if kpi.kind == "distinct"]
-    if distinct:
-        raise UsageError(
-            f"distinct counts ({', '.join(distinct)}) are counted from events, which are not there.",
-            remedy="Roll them up with kpi_lib.rollup and its events.",
-        )
+def _parameters(loaded: Loaded) -> dict[str, object]:
     return {"first_day": loaded[0], "last_day": loaded[1]}

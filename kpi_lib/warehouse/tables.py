@@ -17,6 +17,8 @@ from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES
 
 SOURCE_LOAD = "raw.source_load"
 FACTS = "kpi.fact_kpi_daily"
+EVENTS = "kpi.fact_kpi_event"
+ENTITY_ABOVE = "kpi.entity_above"
 DASHBOARD = "kpi.agg_kpi_dashboard"
 SCORECARD = "kpi.dashboard_kpis"
 SCORECARD_HISTORY = "kpi.dashboard_kpis_history"
@@ -74,6 +76,8 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "numerator": "FLOAT64",
         "denominator": "FLOAT64",
     },
+    EVENTS: {"date_key": "DATE", "kpi_id": "INT64", "entity_id": "INT64", "member_id": "STRING"},
+    ENTITY_ABOVE: {"entity_id": "INT64", "above_id": "INT64"},
     SCORECARD: DASHBOARD_KPIS,
     SCORECARD_HISTORY: {"as_of_date": "DATE", **DASHBOARD_KPIS},
     SCORECARD_TREND: {

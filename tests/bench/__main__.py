@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.bench import bench_engine, bench_warehouse
+from tests.bench import bench_engine, bench_night, bench_warehouse
 
 
 def main() -> None:
     """Run them one after another."""
-    for name, module in (("warehouse", bench_warehouse), ("engine", bench_engine)):
+    for name, module in (("warehouse", bench_warehouse), ("engine", bench_engine), ("night", bench_night)):
         print(f"\n== {name}")
         module.main()
 

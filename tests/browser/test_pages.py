@@ -15,6 +15,7 @@ from kpi_lib.catalogue import load_catalogue
 from kpi_lib.reporting.check import check_site
 from kpi_lib.reporting.context import NavItem
 from kpi_lib.reporting.html import write_pages, write_text
+from kpi_lib.reporting.notice import FailedNight
 from kpi_lib.reporting.site import DomainHome, kpi_sections, write_archive, write_home, write_kpi_index
 from tests.browser.conftest import Visit, needed
 from tests.reporting_notebooks import SVG, context, executed, result_of, rich
@@ -171,6 +172,37 @@ def test_a_page_knows_its_own_age(browser: Any, site: Path, age_hours: float, st
         page.clock.fast_forward("27:00:00")
         assert banner.is_visible()
     visit.close()
+
+
+@pytest.mark.parametrize(("hours", "age"), [(0.5, ""), (9, " (9 hours ago)"), (80, " (3 days ago)")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_after_a_failed_night_one_banner_says_why_and_how_old(
+    browser: Any, site: Path, hours: float, age: str, scheme: str
+) -> None:
+    built = context().built_at
+    night = FailedNight(
+        error="1 critical rule of 173 failed as of 2026-11-21: party_size <b> is never negative.",
+        at=built + dt.timedelta(hours=24),
+        since=built + dt.timedelta(hours=24),
+        failures=1,
+        made=built,
+        time_zone="America/Los_Angeles",
+    )
+    marked = night.on_page((site / "winery/daily.html").read_text())
+    assert night.on_page(marked) == marked
+    file = write_text(site / "winery/marked.html", marked)
+    visit = Visit(browser, width=390, scheme=scheme)
+    visit.page.clock.install(time=built + dt.timedelta(hours=hours))
+    page = visit.open(file)
+    assert not page.locator("#age").is_visible()
+    text = page.locator(".banner.notice").inner_text()
+    assert "failed: 1 critical rule of 173 failed as of 2026-11-21: party_size <b> is never negative." in text
+    assert text.endswith(f"PST{age}.")
+    assert axe_problems(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert visit.complaints == []
+    visit.close()
+    file.unlink()
 
 
 def test_an_archived_page_says_what_it_is_and_not_how_old(browser: Any, site: Path) -> None:

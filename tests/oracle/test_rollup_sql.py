@@ -12,10 +12,10 @@ import pytest
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.compute import rollup
-from kpi_lib.errors import UsageError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, ROLLUPS
 from kpi_lib.periods import STANDARD_COMPARISONS, STANDARD_WINDOWS, Calendar, Window, spans
-from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
+from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi, entity_above
+from kpi_lib.pipeline.events import keep_events
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.ledger_tables import KEYS, MEASURES
 from kpi_lib.warehouse.rollup import PARAMETERS, build_rollups, load_spans, rollup_in_warehouse, rollup_sql
@@ -23,7 +23,6 @@ from kpi_lib.warehouse.tables import physical_layers
 from kpi_lib.warehouse.types import ARROW_TYPES, to_arrow
 from tests.oracle.cases import KPIS, catalogue, kpi, random_case
 
-COUNTED = tuple(item for item in KPIS if item.kind != "distinct")
 WINDOWS = (
     *STANDARD_WINDOWS.values(),
     Window("harvest", "range", start=dt.date(2024, 2, 20), end=dt.date(2024, 6, 7)),
@@ -35,20 +34,25 @@ NUMBERS = ("value", "prior", "delta", "delta_pct")
 
 def known(windows: tuple[Window, ...] = WINDOWS, calendar: Calendar | None = None) -> Catalogue:
     return catalogue(
-        kpis=COUNTED, windows=windows, comparisons=tuple(STANDARD_COMPARISONS.values()), calendar=calendar
+        kpis=KPIS, windows=windows, comparisons=tuple(STANDARD_COMPARISONS.values()), calendar=calendar
     )
 
 
 def in_duckdb(
-    definitions: Catalogue, facts: pd.DataFrame, as_of: list[str], loaded: tuple[dt.date, dt.date]
+    definitions: Catalogue,
+    facts: pd.DataFrame,
+    as_of: list[str],
+    loaded: tuple[dt.date, dt.date],
+    events: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     with DuckDBWarehouse.open(":memory:", physical_layers(definitions)) as warehouse:
         warehouse.replace("kpi.fact_kpi_daily", facts)
         warehouse.replace("kpi.dim_kpi", dim_kpi(definitions))
         warehouse.replace("kpi.dim_entity", dim_entity(definitions))
+        keep_events(warehouse, definitions, events)
         load_spans(warehouse, definitions, np.array(as_of, dtype="datetime64[D]"))
-        made = rollup_in_warehouse(warehouse, definitions, loaded)
-        assert build_rollups(warehouse, definitions, loaded, "kpi.rollup") == len(made)
+        made = rollup_in_warehouse(warehouse, loaded)
+        assert build_rollups(warehouse, loaded, "kpi.rollup") == len(made)
         assert warehouse.columns("kpi.rollup") == {**KEYS, **MEASURES_IN_ORDER}
     return made
 
@@ -64,7 +68,7 @@ def same(theirs: pd.DataFrame, ours: pd.DataFrame) -> None:
         np.testing.assert_allclose(
             theirs[name].to_numpy(float), ours[name].to_numpy(float), rtol=1e-11, atol=1e-11, err_msg=name
         )
-    whole = ours["kpi_id"].isin([1, 2, 6, 8, 9, 11, 12])
+    whole = ours["kpi_id"].isin([1, 2, 6, 8, 9, 10, 11, 12])
     for name in ("value", "prior", "delta"):
         np.testing.assert_array_equal(
             theirs.loc[whole, name].to_numpy(float), ours.loc[whole, name].to_numpy(float), err_msg=name
@@ -77,11 +81,11 @@ def same(theirs: pd.DataFrame, ours: pd.DataFrame) -> None:
 )
 def test_the_sql_says_what_the_engine_says(seed: int, gaps: float, calendar: Calendar) -> None:
     definitions = known(calendar=calendar)
-    case = random_case(seed, dt.date(2024, 1, 1), 440, gaps, kpis=COUNTED)
+    case = random_case(seed, dt.date(2024, 1, 1), 440, gaps)
     loaded = (dt.date(2024, 1, 20), dt.date(2025, 3, 10))
     as_of = ["2023-12-30", "2024-02-29", "2024-09-06", "2025-01-31", "2025-02-28", "2025-03-09", "2025-04-30"]
-    ours = rollup(case.frame, definitions, as_of, loaded=loaded)
-    theirs = in_duckdb(definitions, case.frame, as_of, loaded)
+    ours = rollup(case.frame, definitions, as_of, events=case.events_frame, loaded=loaded)
+    theirs = in_duckdb(definitions, case.frame, as_of, loaded, case.events_frame)
     same(theirs, ours)
     ROLLUPS.check(theirs)
     assert set(ours["reason"].dropna()) >= {"partial", "not_loaded", "not_started"} or gaps == 0.0
@@ -108,13 +112,30 @@ def test_sums_that_are_zero_are_zero_whatever_lies_before_them() -> None:
     assert mtd.loc[5, "reason"] == "zero_denominator"
 
 
-def test_distinct_counts_are_refused() -> None:
-    definitions = catalogue()
-    with (
-        DuckDBWarehouse.open(":memory:", physical_layers(definitions)) as warehouse,
-        pytest.raises(UsageError, match="distinct_10"),
-    ):
-        rollup_in_warehouse(warehouse, definitions, (dt.date(2024, 1, 1), dt.date(2024, 1, 2)))
+def test_a_parent_counts_everybody_once_and_a_day_that_is_missing_counts_nobody() -> None:
+    definitions = catalogue(kpis=(kpi(10, "distinct"),), windows=(STANDARD_WINDOWS["last7"],))
+    days = pd.date_range("2025-06-01", "2025-06-08", unit="us")
+    keys = pd.MultiIndex.from_product([days, [10], [0, 1, 2]], names=["date_key", "kpi_id", "entity_id"])
+    facts = keys.to_frame(index=False).assign(value=0.0, numerator=np.nan, denominator=np.nan)
+    gap = (facts["date_key"] == "2025-06-06") & (facts["entity_id"] == 0)
+    facts["value"] = facts["value"].mask(gap)
+    rows = [
+        ("2025-06-01", 1, "z"),
+        ("2025-06-02", 1, "a"),
+        ("2025-06-03", 2, "a"),
+        ("2025-06-03", 2, "b"),
+        ("2025-06-04", 1, "a"),
+        ("2025-06-06", 2, "c"),
+        ("2025-06-08", 0, "d"),
+    ]
+    events = pd.DataFrame(rows, columns=["date_key", "entity_id", "member_id"]).assign(kpi_id=10)
+    events["date_key"] = pd.to_datetime(events["date_key"])
+    loaded = (dt.date(2025, 6, 1), dt.date(2025, 6, 8))
+    theirs = in_duckdb(definitions, facts, ["2025-06-08"], loaded, events)
+    # North saw a; South a, b and c; together a, b and d, because the day of c is missing.
+    assert theirs.set_index("entity_id")["value"].to_dict() == {0: 3.0, 1: 1.0, 2: 3.0}
+    assert theirs.set_index("entity_id").loc[0, ["reason", "missing_days"]].tolist() == ["partial", 1]
+    same(theirs, rollup(facts, definitions, ["2025-06-08"], events=events, loaded=loaded))
 
 
 def test_google_runs_it_to_the_same_numbers() -> None:
@@ -125,21 +146,25 @@ def test_google_runs_it_to_the_same_numbers() -> None:
         STANDARD_WINDOWS["last7"],
         Window("harvest", "range", start=dt.date(2024, 2, 1), end=dt.date(2024, 2, 4)),
     )
-    chosen = tuple(item for item in COUNTED if item.id in (1, 3, 4, 6, 7, 8, 9))
+    chosen = tuple(item for item in KPIS if item.id in (1, 3, 4, 6, 7, 8, 9, 10))
     definitions = catalogue(
         kpis=chosen,
         windows=windows,
         comparisons=(STANDARD_COMPARISONS["prior_period"],),
         entities=catalogue().entities[:1],
     )
-    facts = random_case(8, dt.date(2024, 1, 25), 28, 0.3, kpis=chosen).frame
+    case = random_case(8, dt.date(2024, 1, 25), 28, 0.3, kpis=chosen)
+    facts = case.frame
     facts = facts[facts["entity_id"] == 0].sort_values(["date_key", "kpi_id"], ignore_index=True)
+    events = case.events_frame[case.events_frame["entity_id"] == 1].assign(entity_id=0)
     as_of = ["2024-01-30", "2024-02-16", "2024-02-20"]
     loaded = (dt.date(2024, 1, 27), dt.date(2024, 2, 18))
     days = np.array(as_of, dtype="datetime64[D]")
     dated = spans(days, windows, definitions.comparisons, definitions.calendar)
     frames = {
         "kpi.fact_kpi_daily": facts,
+        "kpi.fact_kpi_event": events,
+        "kpi.entity_above": entity_above(definitions),
         "kpi.dim_kpi": dim_kpi(definitions),
         "kpi.dim_entity": dim_entity(definitions),
         "kpi.window_span": dated.rename(columns={"window": "window_name"}),
@@ -159,7 +184,7 @@ def test_google_runs_it_to_the_same_numbers() -> None:
     for name in ("reason", "prior_reason", "delta_reason", "window", "comparison"):
         theirs[name] = theirs[name].astype("str")
     theirs = theirs.astype(dict.fromkeys(("kpi_id", "entity_id", "missing_days", "prior_missing_days"), int))
-    same(theirs, rollup(facts, definitions, as_of, loaded=loaded))
+    same(theirs, rollup(facts, definitions, as_of, events=events, loaded=loaded))
 
 
 def literals(frame: pd.DataFrame, types: dict[str, str]) -> str:

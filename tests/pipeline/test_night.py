@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,8 +12,11 @@ import sys
 from pathlib import Path
 
 import duckdb
+import jsonschema
 import pandas as pd
 import pytest
+
+from kpi_lib.reporting.check import check_site
 
 from .conftest import ROOT, Kpi, edit_source, site_state
 
@@ -416,3 +420,90 @@ def test_nothing_is_left_lying_about(published: Path) -> None:
         "warehouse.duckdb",
         "warehouse.releases",
     }
+
+
+def broken_party(folder: Path) -> None:
+    edit_source(
+        folder,
+        "stg_tock_reservation",
+        lambda frame: frame.assign(party_size=frame["party_size"].where(frame.index != 7, -3)),
+    )
+
+
+def banners(folder: Path) -> list[str]:
+    pattern = re.compile(r'<div class="banner notice" role="status">(.*?)</div>')
+    pages = sorted((folder / "build" / "site").rglob("*.html"))
+    return [
+        re.sub("<.*?>", "", found[1])
+        for page in pages
+        if (found := pattern.search(page.read_text())) and "archive/" not in page.as_posix()
+    ]
+
+
+def test_after_a_failed_night_every_page_says_so_until_the_next_good_one(published: Path, kpi: Kpi) -> None:
+    site = published / "build" / "site"
+    before = site_state(published)
+    good = (published / "data" / "warehouse.releases" / "current").resolve()
+    kept = {path: path.read_bytes() for path in good.rglob("*") if path.is_file()}
+    landing = published / "data" / "landing" / "winery" / "stg_tock_reservation.parquet"
+    sound = landing.read_bytes()
+    broken_party(published)
+
+    assert kpi("nightly").code == 3
+    said = banners(published)
+    assert len(said) == len([page for page in site.rglob("*.html") if "archive" not in page.parts])
+    assert "The night of" in said[0]
+    assert "critical rule" in said[0]
+    assert "These are the last good figures, made" in said[0]
+    assert str(published) not in said[0]
+    assert check_site(site) == []
+    index = json.loads((site / "api" / "v1" / "index.json").read_text())
+    schema = json.loads((site / "api" / "v1" / "schema" / "index.schema.json").read_text())
+    jsonschema.validate(index, schema)
+    assert index["notice"]["failures"] == 1
+    # All but the words is as it was, and the good release was not touched.
+    assert without_notice(site_state(published)) == without_notice(before)
+    assert {path: path.read_bytes() for path in good.rglob("*") if path.is_file()} == kept
+
+    assert kpi("nightly").code == 3
+    assert "2 nights in a row have failed, the first on" in banners(published)[0]
+    releases = [path.name for path in (published / "data" / "warehouse.releases").iterdir()]
+    assert sum("-notice-" in name for name in releases) == 1
+    assert kpi("status").code == 1
+
+    landing.write_bytes(sound)
+    fine = kpi("nightly", "--only", "daily_dashboard")
+    assert fine.code == 0, fine.err
+    assert banners(published) == []
+    assert "notice" not in json.loads((site / "api" / "v1" / "index.json").read_text())
+
+
+def without_notice(state: dict[str, bytes]) -> dict[str, bytes]:
+    """Return what is published but for the banner and the API's word on it."""
+    pattern = re.compile(rb'<div class="banner notice" role="status">.*?</div>\n')
+    return {name: pattern.sub(b"", data) for name, data in state.items() if name != "api/v1/index.json"}
+
+
+def test_sources_that_are_as_they_were_take_the_banner_back(published: Path, kpi: Kpi) -> None:
+    release = published / "data" / "warehouse.releases" / "current" / "release.json"
+    record = json.loads(release.read_text())
+    # A whole night of one report would do the same, and take a minute.
+    release.write_text(json.dumps({**record, "partial": False}))
+    landing = published / "data" / "landing" / "winery" / "stg_tock_reservation.parquet"
+    sound = landing.read_bytes()
+    before = site_state(published)
+    broken_party(published)
+    assert kpi("nightly").code == 3
+    assert site_state(published) != before
+    landing.write_bytes(sound)
+    again = kpi("nightly")
+    assert again.code == 0
+    assert "Nothing changed" in again.out
+    assert site_state(published) == before
+    assert kpi("status").code == 0
+
+
+def test_a_wrong_call_puts_no_banner(published: Path, kpi: Kpi) -> None:
+    before = site_state(published)
+    assert kpi("nightly", "--as-of", "2019-01-01").code == 2
+    assert site_state(published) == before

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpi_lib.catalogue import Catalogue, Profile, load_catalogue, load_settings, read
+from kpi_lib.catalogue import Catalogue, DuckDBProfile, load_catalogue, load_settings, read
 from kpi_lib.catalogue.fingerprint import definitions, meaning
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
 from kpi_lib.pipeline.check import check
@@ -128,13 +128,13 @@ def test_what_a_number_means_has_a_fingerprint(domain: Path) -> None:
     assert [key for key in before if before[key] != changed[key]] == [1]
 
 
-def profile(folder: Path, known: Catalogue, facts: pd.DataFrame | None = None) -> Profile:
+def profile(folder: Path, known: Catalogue, facts: pd.DataFrame | None = None) -> DuckDBProfile:
     path = folder / "published.duckdb"
     with DuckDBWarehouse.open(path, physical_layers(known)) as warehouse:
         warehouse.replace("kpi.dim_kpi", dim_kpi(known))
         if facts is not None:
             warehouse.replace("kpi.fact_kpi_daily", facts)
-    return Profile(kind="duckdb", path=path)
+    return DuckDBProfile(path=path)
 
 
 def test_a_changed_meaning_needs_a_new_version(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_stock_declared_as_a_sum_is_found_in_the_data(tmp_path: Path) -> None:
 
 def test_without_a_published_warehouse_nothing_is_compared(tmp_path: Path) -> None:
     known = catalogue(kpis=(kpi(1, "sum"),))
-    missing = Profile(kind="duckdb", path=tmp_path / "none.duckdb")
+    missing = DuckDBProfile(path=tmp_path / "none.duckdb")
     assert check_published(missing, known) == []
     (tmp_path / "none.duckdb").write_bytes(b"not a database" * 500)
     (found,) = check_published(missing, known)

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from kpi_lib.catalogue import Catalogue, Settings, load_catalogue
-from kpi_lib.catalogue.settings import SHIPPED_DOMAINS, Profile
+from kpi_lib.catalogue.profiles import BigQueryProfile, DuckDBProfile, Profile
+from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
 from kpi_lib.compute import dashboard_from_facts, rollup
 from kpi_lib.errors import DefinitionError, KpiError, UsageError, WarehouseError
 from kpi_lib.periods import Comparison
@@ -212,7 +213,9 @@ def test_published_tables_without_rows(tmp_path: Path, catalogue: Catalogue, fac
 
 
 def _settings(path: Path, **profiles: Profile) -> Settings:
-    return Settings(root=path.parent, domains=("winery",), profiles={"local": Profile(path=path), **profiles})
+    return Settings(
+        root=path.parent, domains=("winery",), profiles={"local": DuckDBProfile(path=path), **profiles}
+    )
 
 
 def test_connect_opens_the_profiles_file(file: Path, tmp_path: Path) -> None:
@@ -235,7 +238,12 @@ def test_connect_by_path_and_domain_needs_no_settings(
 
 
 def test_connect_refuses(file: Path, tmp_path: Path) -> None:
-    settings = _settings(tmp_path / "none.duckdb", cloud=Profile(kind="bigquery"))
+    settings = _settings(
+        tmp_path / "none.duckdb",
+        cloud=BigQueryProfile(
+            project="example-kpi", datasets=dict.fromkeys(("raw", "mart", "kpi", "ops"), "d")
+        ),
+    )
     with pytest.raises(UsageError, match=r"'cloud' is of kind 'bigquery', which is not available"):
         connect("cloud", settings=settings)
     with pytest.raises(DefinitionError, match="Did you mean 'local'"):

@@ -1,6 +1,6 @@
--- Roll-ups of every kind but distinct counts, over the spans of kpi.window_span: the same text for every date,
--- window and comparison. Running totals by series, read at the ends of each span: the cost grows with
--- facts plus results, not with the days that windows cover.
+-- Roll-ups of every kind over the spans of kpi.window_span: the same text for every date, window and comparison.
+-- Running totals by series, read at the ends of each span: the cost grows with facts plus results, not with
+-- the days that windows cover. Only extremes and distinct counts join days to the spans that cover them.
 -- Money is added up in whole cents and whole numbers as they are, so those sums are exact; sums of other
 -- fractions are running totals in FLOAT64.
 WITH
@@ -17,7 +17,7 @@ series AS (
     GREATEST(COALESCE(k.since, DATE '0001-01-01'), COALESCE(e.opened, DATE '0001-01-01')) AS active_from,
     COALESCE(e.closed, DATE '9999-12-31') AS active_to
   FROM (SELECT DISTINCT kpi_id, entity_id FROM kpi.fact_kpi_daily) AS f
-  INNER JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id AND k.kind <> 'distinct'
+  INNER JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
   INNER JOIN kpi.dim_entity AS e ON e.entity_id = f.entity_id
 ),
 grid AS (
@@ -105,6 +105,21 @@ extremes AS (
   INNER JOIN series AS s ON s.kpi_id = m.kpi_id AND s.entity_id = m.entity_id AND s.kind IN ('min', 'max')
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
+counted AS (
+  -- Who was seen in each span, once; an event belongs to its entity and to all those above it.
+  SELECT
+    x.start_date,
+    x.end_date,
+    m.kpi_id,
+    m.entity_id,
+    COUNT(DISTINCT v.member_id) AS members
+  FROM sides AS x
+  INNER JOIN kpi.fact_kpi_event AS v ON v.date_key BETWEEN x.start_date AND x.end_date
+  INNER JOIN kpi.entity_above AS a ON a.entity_id = v.entity_id
+  INNER JOIN measured AS m
+    ON m.kpi_id = v.kpi_id AND m.entity_id = a.above_id AND m.date_key = v.date_key AND m.is_there
+  GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
+),
 spans AS (
   -- What happened in each span: sums as differences of totals.
   SELECT
@@ -153,6 +168,7 @@ valued AS (
       WHEN p.kind = 'average' THEN p.added / p.days_there
       WHEN p.kind = 'min' THEN x.smallest
       WHEN p.kind = 'max' THEN x.largest
+      WHEN p.kind = 'distinct' THEN CAST(COALESCE(c.members, 0) AS FLOAT64)
       ELSE p.added
     END AS value,
     CASE
@@ -168,6 +184,9 @@ valued AS (
   LEFT JOIN extremes AS x
     ON x.kpi_id = p.kpi_id AND x.entity_id = p.entity_id
     AND x.start_date = p.start_date AND x.end_date = p.end_date
+  LEFT JOIN counted AS c
+    ON c.kpi_id = p.kpi_id AND c.entity_id = p.entity_id
+    AND c.start_date = p.start_date AND c.end_date = p.end_date
 ),
 sided AS (
   SELECT

@@ -1,0 +1,85 @@
+"""The events of distinct counts: read where the domain says, counted by day, kept for the roll-ups."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.compute.changes import event_changes, no_changes
+from kpi_lib.compute.distinct import EVENT_COLUMNS
+from kpi_lib.errors import DataError
+from kpi_lib.frames import FACT_KEYS, examples
+from kpi_lib.pipeline.dimensions import entity_above
+from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse.tables import ENTITY_ABOVE, EVENTS
+
+_READ = """
+SELECT DISTINCT date_key, kpi_id, entity_id, CAST(member_id AS STRING) AS member_id
+FROM {table}
+WHERE date_key IS NULL OR date_key BETWEEN @first_day AND @last_day
+ORDER BY date_key, kpi_id, entity_id, member_id
+"""
+
+
+def read_events(
+    warehouse: DuckDBWarehouse, catalogue: Catalogue, days: pd.DatetimeIndex
+) -> pd.DataFrame | None:
+    """Return the events of the loaded days from the domain's model; None for a domain without any.
+
+    Raises
+    ------
+    DataError
+        When an event has no date, KPI, entity or member.
+    """
+    if not catalogue.events:
+        return None
+    span = {"first_day": days[0].date(), "last_day": days[-1].date()}
+    found = warehouse.query(_READ.format(table=catalogue.events), span)
+    broken = found[found.isna().any(axis=1)]
+    if len(broken):
+        raise DataError(
+            f"{len(broken)} events lack a date, a KPI, an entity or a member.",
+            where=catalogue.events,
+            remedy=f"First: {examples(broken)}. Leave them out in the model's SQL, or name them.",
+        )
+    return found
+
+
+def keep_events(warehouse: DuckDBWarehouse, catalogue: Catalogue, events: pd.DataFrame | None) -> int:
+    """Write the events, and which entities each one counts for; return the number of events."""
+    warehouse.replace(ENTITY_ABOVE, entity_above(catalogue))
+    return warehouse.replace(EVENTS, pd.DataFrame(columns=list(EVENT_COLUMNS)) if events is None else events)
+
+
+def changed_events(
+    warehouse: DuckDBWarehouse,
+    catalogue: Catalogue,
+    events: pd.DataFrame | None,
+    grown: list[pd.Timestamp],
+    through: pd.Timestamp | None,
+) -> pd.DataFrame:
+    """Return the days and series whose members are not those that the warehouse holds.
+
+    Parameters
+    ----------
+    warehouse
+        Holds the events of the last build.
+    catalogue
+        The domain's definitions.
+    events
+        The events of this build.
+    grown
+        Business dates for which some source has more rows than before.
+    through
+        The last day of the last build: later days are new, not changed. None when there was none.
+    """
+    if events is None or through is None or not warehouse.exists(EVENTS):
+        return no_changes()
+    old = warehouse.query(f"SELECT * FROM {EVENTS}")  # noqa: S608
+    return event_changes(old, events[events["date_key"] <= through], catalogue, grown)
+
+
+def with_event_changes(changes: pd.DataFrame, of_events: pd.DataFrame) -> pd.DataFrame:
+    """Return what changed in facts and events together; of a distinct count, the events say why."""
+    both = pd.concat([of_events, changes], ignore_index=True).drop_duplicates(list(FACT_KEYS))
+    return both.sort_values(list(FACT_KEYS), ignore_index=True)

@@ -1,0 +1,68 @@
+"""After a night that failed: what was published stays, and says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from kpi_lib.errors import KpiError
+from kpi_lib.operations.notice import Notice, next_notice, post_notice
+from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.notice import FailedNight
+
+_INDEX = "site/api/v1/index.json"
+
+
+def tell_readers(workspace: Workspace, run: Run, error: BaseException) -> bool:
+    """Put a banner on the last good pages; return whether there were any.
+
+    Parameters
+    ----------
+    workspace, run
+        The run that failed.
+    error
+        Why. Of a mistake of the program readers hear its kind alone: its text may hold anything.
+
+    Raises
+    ------
+    KpiError
+        When the banner cannot be written; what is published is as it was.
+    """
+    record = workspace.releases.record()
+    if record is None:
+        return False
+    notice = next_notice(record, reason(error), run.clock().isoformat(timespec="seconds"))
+    night = FailedNight(
+        error=notice.error,
+        at=dt.datetime.fromisoformat(notice.at),
+        since=dt.datetime.fromisoformat(notice.since),
+        failures=notice.failures,
+        made=dt.datetime.fromisoformat(record["published_at"]),
+        time_zone=workspace.settings.time_zone,
+    )
+
+    def mark(text: str, place: Path) -> str:
+        if place.suffix == ".html":
+            # Archived pages are of another day, and say so.
+            return text if place.parts[:2] == ("site", "archive") else night.on_page(text)
+        return _in_index(text, notice) if place.as_posix() == _INDEX else text
+
+    return post_notice(workspace.releases, run.run_id, notice, mark) is not None
+
+
+def reason(error: BaseException) -> str:
+    """Return one sentence for readers."""
+    if isinstance(error, KpiError):
+        first, *more = error.what.splitlines()
+        # The gate lists what failed; its first rule says more than how many there were.
+        rule = next((line.strip(" •") for line in more if line.strip().startswith("•")), "")
+        return f"{first.rstrip(':')}{f': {rule}' if rule else ''}"
+    return f"the program stopped ({type(error).__name__})"
+
+
+def _in_index(text: str, notice: Notice) -> str:
+    said = {**json.loads(text), "notice": asdict(notice)}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
