@@ -24,7 +24,7 @@ _HEADS = {
     "net_revenue_last_year_to_date": "Last year to date", "take_rate_part": "Part of take rate",
     "month_nps": "NPS of month", "coverage_part": "Part of coverage", "is_late": "Late",
     "is_active": "Running",
-    "closes_this_quarter": "Closes this quarter", "probability": "Probability",
+    "source_id": "Company or deal", "closes_this_quarter": "Closes this quarter", "probability": "Probability",
 }  # fmt: skip
 _FRACTIONS = ("NRR", "spent_pct", "elapsed_pct", "take_rate_part", "probability")
 #: What the newest or largest rows are sorted by, first.
@@ -36,6 +36,7 @@ _FIRST = {
     "Days_to_Fulfill_Contract_Program": ["last_accepted", "contract_id"],
     "Upfront_Contract_Spend_Query": ["close_date", "contract_id"],
     "open_pipeline": ["weighted_amount", "deal_id"],
+    "quota_to_win": ["amount", "source_id"],
     "revenue_by_account": ["net_revenue"],
     "net_revenue_retention_all_customers": ["ltv"],
 }

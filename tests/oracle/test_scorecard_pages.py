@@ -63,7 +63,8 @@ def from_rows(board: Board, reader: Reader) -> dict[str, float]:
     rows = rows[rows["qbo_customer_id"] != "UNKNOWN"]
     kept = rows["status"].isin(["retained", "expanded", "contracted"]).sum()
     kept_then = rows["status_to_date"].isin(["retained", "expanded", "contracted"]).sum()
-    pipeline = reader.detail("open_pipeline")
+    pipeline, quotas = reader.detail("open_pipeline"), reader.detail("quota_to_win")
+    closing = pipeline[pipeline["closes_this_quarter"]]["weighted_amount"].sum()
     contracts = reader.detail("Upfront_Contract_Spend_Query", {"is_active": True})
     days = reader.detail("Days_to_Fulfill_Contract_Program", {"fulfilled_fiscal_year": year})
     scores = reader.detail("organizer_recap_NPS_score", {"fiscal_year": year})["score"].dropna()
@@ -76,6 +77,7 @@ def from_rows(board: Board, reader: Reader) -> dict[str, float]:
         "logo_retention_to_date": kept_then / (kept_then + (rows["status_to_date"] == "churned").sum()),
         "customer_count": (rows["net_revenue"] > 0).sum(),
         "pipeline_coverage": pipeline["coverage_part"].sum(),
+        "pipeline_coverage_remaining_quarter": closing / quotas["amount"].sum(),
         "person_new_inventory": len(reader.detail("new_inventory", {"fiscal_year": year})),
         "person_contract_spend": contracts["spent"].sum() / contracts["contract_value"].sum(),
         "person_time_to_fulfill": days["days_between"].median(),
@@ -90,8 +92,7 @@ def test_every_card_is_what_its_rows_add_up_to(board: Board, reader: Reader) -> 
     expected = from_rows(board, reader)
     frame = reader.scorecard()
     values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
-    # Of the rest of the quarter, the won part is no row of the view.
-    assert set(values) - set(expected) == {"pipeline_coverage_remaining_quarter"}
+    assert set(values) == set(expected)
     for key, value in expected.items():
         assert values[key] == pytest.approx(value, rel=1e-12), key
     for item in board.standings:
@@ -150,7 +151,9 @@ def test_every_chart_says_in_words_what_it_shows(board: Board, kind: str) -> Non
     assert sketch.wide["datasets"]["bars"]
 
 
-@pytest.mark.parametrize("page", [report.name for report in CATALOGUE.reports if not report.foreach][1:])
+@pytest.mark.parametrize(
+    "page", [report.name for report in CATALOGUE.reports if not report.foreach and report.html][1:]
+)
 def test_every_page_has_a_sentence_with_a_figure(board: Board, page: str) -> None:
     sentence = page_words.headline(board, page)
     assert any(character.isdigit() for character in sentence), sentence
