@@ -49,6 +49,8 @@ class World:
     asked: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    #: Pattern of a query's text → what it is answered.
+    rules: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     #: Seconds that a job runs before it is done.
     slow: float = 0.0
     url: str = ""
@@ -97,6 +99,9 @@ class World:
 
     def _insert(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         configuration = body["configuration"]
+        for pattern, reply in self.rules.items():
+            if re.search(pattern, configuration["query"]["query"]):
+                return reply
         statistics = {
             "totalBytesProcessed": str(self.bytes),
             "query": {"totalBytesProcessed": str(self.bytes), "totalBytesBilled": str(self.bytes)},

@@ -91,7 +91,11 @@ class FakeReader:
         self, entity: str = "ALL", kpi: str | None = None, since: Any = None, until: Any = None
     ) -> pd.DataFrame:
         days = self.daily_values["date_key"]
-        return self.daily_values[(days >= pd.Timestamp(since)) & (days <= pd.Timestamp(until))]
+        shown = self.daily_values[(days >= pd.Timestamp(since)) & (days <= pd.Timestamp(until))]
+        if kpi is not None:
+            shown = shown[shown["kpi_id"] == self.catalogue.kpi(kpi).id]
+        parts = dict.fromkeys(["value", "numerator", "denominator"], SHARES[entity])
+        return shown.assign(**{name: shown[name].astype(float) * share for name, share in parts.items()})
 
     def loads(self) -> pd.DataFrame:
         return loads(self.as_of(), self.daily_values["date_key"].min().date())

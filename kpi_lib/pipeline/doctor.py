@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from kpi_lib.catalogue import Settings, load_settings
+from kpi_lib.catalogue import BigQueryProfile, Settings, load_settings
 from kpi_lib.errors import KpiError
+from kpi_lib.pipeline.doctor_bigquery import examine_bigquery
+from kpi_lib.pipeline.finding import Finding
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.quarto import find_quarto
 from kpi_lib.warehouse import DuckDBWarehouse
@@ -21,19 +22,6 @@ PACKAGES = (
     "pandas", "numpy", "duckdb", "sqlglot", "great_expectations", "papermill", "nbconvert", "altair",
     "vl-convert-python", "typst", "pypandoc_binary",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    mark: str
-    what: str
-    exit_code: int = 0
-
-    def __str__(self) -> str:
-        """Return the finding as a line."""
-        return f"{self.mark} {self.what}"
 
 
 def examine(settings_file: Path | None, profile: str | None) -> list[Finding]:
@@ -66,10 +54,16 @@ def _domains(settings: Settings, profile: str | None) -> Iterator[Finding]:
     workspace = Workspace(settings, profile)
     try:
         catalogues = workspace.catalogues
-        file = workspace.profile.path
+        chosen = settings.profile(profile)
     except KpiError as error:
         yield Finding("✗", str(error), error.exit_code)
         return
+    if isinstance(chosen, BigQueryProfile):
+        for catalogue in catalogues:
+            yield Finding("✓", f"domain {catalogue.domain}: {len(catalogue.kpis)} KPIs")
+        yield from examine_bigquery(chosen, profile or settings.default_profile, catalogues)
+        return
+    file = chosen.path
     for catalogue in catalogues:
         yield Finding("✓", f"domain {catalogue.domain}: {len(catalogue.kpis)} KPIs")
         manifest = workspace.landing(catalogue) / "manifest.json"

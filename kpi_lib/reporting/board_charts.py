@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from collections.abc import Callable
 
@@ -16,8 +15,10 @@ from kpi_lib.reporting.chart_parts import (
     UNKNOWN,
     columns_of,
     money_of,
+    month_over,
     number_of,
     rows_of,
+    so_far,
     step_of,
 )
 from kpi_lib.reporting.operations_charts import (
@@ -26,6 +27,7 @@ from kpi_lib.reporting.operations_charts import (
     inventory_months,
     nps_groups,
     nps_months,
+    nps_scores,
     pipeline_months,
     pipeline_stages,
 )
@@ -60,12 +62,15 @@ def revenue_months(board: Board) -> Sketch:
         # Revenue to date starts again with the year.
         previous = 0.0 if month.month == start.month else previous
         name = f"{month:%b}" if this_year else f"{month:%b %y}"
-        bars.append(Bar(name, value - previous, 0.0, "acc" if this_year else "lly"))
+        running = month == pd.Period(board.as_of, "M") and not month_over(board.as_of)
+        change, tone = value - previous, "acc" if this_year else "lly"
+        said = (fmt.exact(change, MONEY, board.currency), *([so_far(board.as_of)] if running else []))
+        bars.append(Bar(name, change, 0.0, tone, said=said, open=running))
         previous = value
     bars = bars or [Bar("", 0.0)]
     caption = f"The paler columns are fiscal {board.fiscal_year - 1}."
-    if not _month_over(board.as_of):
-        caption += f" {board.as_of:%B} is open: {board.as_of.day} days."
+    if not month_over(board.as_of):
+        caption += f" {board.as_of:%B} is open, its column dashed: {so_far(board.as_of)}."
     if any(bar.end < 0 for bar in bars):
         caption += " In a month below zero, more was credited than invoiced."
     best = max(bars, key=lambda bar: bar.end)
@@ -74,10 +79,6 @@ def revenue_months(board: Board) -> Sketch:
         f" Highest: {best.name} with {money_of(best.end, board.currency)}."
     )
     return columns_of(bars, MONEY, board.currency, words, caption, phone=4)
-
-
-def _month_over(day: dt.date) -> bool:
-    return calendar.monthrange(day.year, day.month)[1] == day.day
 
 
 def accounts(board: Board) -> Sketch:
@@ -186,7 +187,8 @@ def trend(board: Board) -> Sketch:
     points = [(day, value) for day, value in item.trend[-13:] if value is not None] or [(board.as_of, 0.0)]
     bars = [
         Bar(f"{day:%b %y}" if day != board.as_of else fmt.day(day, year=False), value,
-            colour="acc" if day == board.as_of else "ly", text=fmt.humanised(value, item.kpi, board.currency))
+            colour="acc" if day == board.as_of else "ly", text=fmt.humanised(value, item.kpi, board.currency),
+            open=day == board.as_of and not month_over(day))
         for day, value in points
     ]  # fmt: skip
     words = f"{item.metric.label} at the end of each month: "
@@ -196,7 +198,8 @@ def trend(board: Board) -> Sketch:
         caption += " A month without a value is left out."
     if item.metric.phased:
         caption += " It starts again at zero with the fiscal year."
-    return columns_of(bars, item.kpi, board.currency, words, caption, phone=4)
+    unit = item.metric.label if item.kpi.format == "number" else ""
+    return columns_of(bars, item.kpi, board.currency, words, caption, phone=4, unit=unit)
 
 
 KINDS: dict[str, tuple[str, Callable[[Board], Sketch]]] = {
@@ -207,11 +210,12 @@ KINDS: dict[str, tuple[str, Callable[[Board], Sketch]]] = {
     "development_bridge": ("What made the change", development_bridge),
     "customers_by_status": ("How many customers", customers_by_status),
     "pipeline_months": ("When it is to close", pipeline_months),
-    "pipeline_stages": ("At which stage", pipeline_stages),
+    "pipeline_stages": ("How far the deals have come", pipeline_stages),
     "contracts": ("Spent against time", contracts),
     "fulfilment_days": ("How long it took", fulfilment_days),
     "nps_months": ("Month by month", nps_months),
     "nps_groups": ("Who would recommend", nps_groups),
+    "nps_scores": ("Every score", nps_scores),
     "inventory_months": ("Month by month", inventory_months),
     "trend": ("The last twelve months", trend),
 }

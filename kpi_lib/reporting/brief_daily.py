@@ -34,7 +34,7 @@ class DailyBrief(Brief):
     def opening(self) -> Piece:
         """Return the headline, how it stands and why, and the month's chart."""
         kpi = self.data.kpi()
-        chart = chart_piece(charts.sketch(self.data, "cumulative", kpi), "chart-month")
+        chart = chart_piece(charts.KINDS["cumulative"](self.data, kpi), "chart-month")
         return headline_piece(words.headline(self.data, kpi), brief_words.opening(self.data)) | chart
 
     def story(self) -> Piece:
@@ -71,7 +71,7 @@ class DailyBrief(Brief):
     def trend(self) -> Piece:
         """Return three years of the headline KPI."""
         kpi = self.data.kpi()
-        sketch = charts.sketch(self.data, "trend", kpi)
+        sketch = charts.KINDS["trend"](self.data, kpi)
         return chart_piece(sketch, "chart-trend", f"{kpi.name}, three years month by month")
 
     def notes(self) -> Piece:

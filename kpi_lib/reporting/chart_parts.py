@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kpi_lib.catalogue.models import Format, Kpi
 from kpi_lib.reporting import format as fmt
@@ -33,21 +36,32 @@ def columns_of(
     caption: str = "",
     every: int = 1,
     phone: int = 3,
+    unit: str = "",
 ) -> Sketch:
     """Return standing bars; ``phone`` labels only each so many of them on a narrow screen."""
+    few = [bar if len(bars) < 7 else replace(bar, text="", said=bar.said or _words_of(bar)) for bar in bars]
     return Sketch(
-        columns_spec(bars, WIDE, 280, kpi, currency, every),
-        columns_spec(
-            [bar if len(bars) < 7 else _bare(bar) for bar in bars], NARROW, 230, kpi, currency, phone
-        ),
+        columns_spec(bars, WIDE, 280, kpi, currency, every, unit),
+        columns_spec(few, NARROW, 230, kpi, currency, phone, unit),
         words,
         caption,
-        columns_spec(bars, 660, 190, kpi, currency, max(every, -(-len(bars) // _PRINTED_NAMES))),
+        columns_spec(bars, 660, 190, kpi, currency, max(every, -(-len(bars) // _PRINTED_NAMES)), unit),
     )
 
 
-def _bare(bar: Bar) -> Bar:
-    return Bar(bar.name, bar.end, bar.start, bar.colour)
+def _words_of(bar: Bar) -> tuple[str, ...]:
+    """Return a text that is no number, which a narrow drawing leaves out and a reading must not."""
+    return (bar.text,) if bar.text and not any(character.isdecimal() for character in bar.text) else ()
+
+
+def month_over(day: dt.date) -> bool:
+    """Return whether a day is the last of its month."""
+    return calendar.monthrange(day.year, day.month)[1] == day.day
+
+
+def so_far(day: dt.date) -> str:
+    """Return how much of a month a day has seen: ``20 of 30 days``; empty at its end."""
+    return "" if month_over(day) else f"{day.day} of {calendar.monthrange(day.year, day.month)[1]} days"
 
 
 def rows_of(bars: Sequence[Bar], words: str, caption: str = "") -> Sketch:

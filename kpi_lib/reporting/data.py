@@ -140,6 +140,15 @@ class ReportData:
         """Return a KPI's daily ``value, numerator, denominator``, indexed by date, oldest first."""
         return self._days.get(self.catalogue.kpi(kpi_code).id, _NO_DAYS)
 
+    def days_of(self, entity: str, kpi_code: str | int) -> pd.DataFrame:
+        """Return another entity's daily values of a KPI, as :meth:`days` does; none without a warehouse."""
+        code, kpi = self.catalogue.entity(entity).code, self.catalogue.kpi(kpi_code)
+        if code == self.entity.code or self.reader is None:
+            return self.days(kpi.code) if code == self.entity.code else _NO_DAYS
+        since = dt.date(self.as_of.year - HISTORY_YEARS, 1, 1)
+        frame = self.reader.daily(entity=code, kpi=kpi.code, since=since, until=self.as_of)
+        return frame.set_index("date_key").sort_index()[["value", "numerator", "denominator"]]
+
     def of_entity(self, entity: str, kpi_code: str, window: str) -> Figure | None:
         """Return a KPI's figure for another entity (read when first asked for); None where it has none."""
         code = self.catalogue.entity(entity).code

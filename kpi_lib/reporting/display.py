@@ -26,6 +26,9 @@ HEADINGS = {
     "data": "The days behind it",
     "trend": "Three years, month by month",
     "heat": "Day by day",
+    "locations": "Location by location",
+    "bridge": "What each location added, month to date",
+    "parts": "What each part added, month to date",
 }
 
 
@@ -77,7 +80,7 @@ def cards(report: ReportData | Board, window: str = "mtd") -> Piece:
 
 
 def chart(report: ReportData | Board, kind: str, kpi: str | None = None) -> Piece:
-    """Return a chart: ``cumulative``, ``trend`` or ``heat``; of a scorecard, one of its drill-down charts.
+    """Return a chart of a KPI, or of a scorecard one of its drill-down charts.
 
     Parameters
     ----------
@@ -85,13 +88,17 @@ def chart(report: ReportData | Board, kind: str, kpi: str | None = None) -> Piec
         The report's data.
     kind
         ``cumulative``: the month to date against last year; ``trend``: three years of months;
-        ``heat``: a year of days.
+        ``heat``: a year of days; ``locations``: the trend of each location; ``bridge`` and ``parts``: what
+        each location, or each KPI that it is the sum of, added to the month's change. A KPI without
+        locations or parts has nothing to show there, and shows nothing.
     kpi
         Whose values; by default the domain's headline.
     """
     if isinstance(report, Board):
         return board_pieces.chart(report, kind, kpi)
     sketch = charts.sketch(report, kind, report.kpi(kpi))
+    if sketch is None:
+        return Piece(html="", markdown="", plain="")
     return chart_piece(sketch, f"chart-{kind}", HEADINGS.get(kind, ""))
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from kpi_lib.reporting.live import still
 from kpi_lib.reporting.markup import text_html
 from kpi_lib.reporting.theme import FONTS, tokens
 
@@ -35,7 +36,7 @@ def to_svg(spec: Spec) -> str:
 
 def draw(spec: Spec) -> str:
     """Return the SVG of a specification from whoever draws."""
-    return (_converter or to_svg)(spec)
+    return (_converter or to_svg)(still(spec))
 
 
 def standalone(svg: str, description: str) -> str:

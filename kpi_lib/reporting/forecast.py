@@ -13,6 +13,7 @@ from kpi_lib.reporting import charts, series
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import year_before
 from kpi_lib.reporting.data import ReportData
+from kpi_lib.reporting.month_chart import PACE_MOST
 
 #: So many past months are tried, and so many of them must have had a forecast.
 TRIED = 12
@@ -94,7 +95,7 @@ def _miss(data: ReportData, kpi: Kpi, back: int) -> float | None:
     closed, whole = now.get(last), past.get(before_last)
     if reached is None or not then or closed is None or whole is None:
         return None
-    if not 1 / charts.PACE_MOST <= reached / then <= charts.PACE_MOST:
+    if not 1 / PACE_MOST <= reached / then <= PACE_MOST:
         return None
     said = whole * reached / then
     return abs(closed / said - 1) if said > 0 else None

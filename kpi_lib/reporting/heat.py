@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ import pandas as pd
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.periods import WEEKDAYS
 from kpi_lib.reporting import format as fmt
-from kpi_lib.reporting import series
+from kpi_lib.reporting import live, series
 from kpi_lib.reporting.data import ReportData
-from kpi_lib.reporting.plotting import BOTTOM, Data, Sketch, Spec, filled, template
+from kpi_lib.reporting.live import Reading
+from kpi_lib.reporting.plotting import Data, Sketch, Spec, channels, filled, template
 from kpi_lib.reporting.theme import tokens
 
 WEEKS = 53
 NARROW_WEEKS = 26
 SHADES = 5
-LEFT, TOP = 34, 22
+LEFT, TOP, BELOW = 34, 22, 4
 
 
 def heat(data: ReportData, kpi: Kpi) -> Sketch:
@@ -30,8 +32,8 @@ def heat(data: ReportData, kpi: Kpi) -> Sketch:
     rows["shade"] = np.searchsorted(bounds, rows["value"].to_numpy(), side="left")
     rows.loc[rows["value"].isna(), "shade"] = -1
     return Sketch(
-        _spec(rows, WEEKS, 1132),
-        _spec(rows, NARROW_WEEKS, 358),
+        _spec(data, kpi, rows, WEEKS, 1132),
+        _spec(data, kpi, rows, NARROW_WEEKS, 358),
         _words(data, kpi, rows),
         _caption(data, kpi, bounds, rows),
     )
@@ -70,30 +72,46 @@ def _bounds(values: pd.Series) -> np.ndarray:
     return np.unique(bounds[bounds < known.max()])
 
 
-def _spec(rows: pd.DataFrame, weeks: int, width: int) -> Spec:
-    shown = rows[rows["week"] >= WEEKS - weeks].assign(week=lambda frame: frame["week"] - (WEEKS - weeks))
+def _spec(data: ReportData, kpi: Kpi, rows: pd.DataFrame, weeks: int, width: int) -> Spec:
+    first = WEEKS - weeks
+    shown = rows[rows["week"] >= first]
     firsts = shown[shown["date"].dt.day == 1]
 
-    def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-        return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-    data: Data = {
-        "cells": rows_of(shown[shown["shade"] >= 0][["week", "weekday", "shade"]]),
-        "gaps": rows_of(shown[shown["shade"] < 0][["week", "weekday"]]),
+    # One set of days for squares, gaps and readings, numbered alike in the wide and the narrow drawing: it is
+    # most of what the chart weighs in a page, and there it stands once.
+    sets: Data = {
+        live.READINGS: [
+            {
+                "i": number + 1,
+                "t": _reading(data, kpi, row).words,
+                "week": row["week"],
+                "weekday": row["weekday"],
+                "shade": row["shade"],
+            }
+            for number, row in zip(shown.index.tolist(), shown.to_dict("records"), strict=True)
+        ],
         "weekdays": [
-            {"week": 0, "weekday": row["weekday"], "name": f"{row['date']:%a}"}
-            for row in shown[(shown["week"] == 0) & (shown["weekday"] % 2 == 0)].to_dict("records")
+            {"week": first, "weekday": row["weekday"], "name": f"{row['date']:%a}"}
+            for row in shown[(shown["week"] == first) & (shown["weekday"] % 2 == 0)].to_dict("records")
         ],
         "months": [
             {"week": row["week"], "weekday": 0, "name": f"{row['date']:%b}"}
             for row in firsts.to_dict("records")
         ],
     }
-    height = int((width - LEFT) / weeks * 7) + TOP + BOTTOM
-    spec = filled(_calendar(), data, width, height, top=TOP, left=LEFT)
-    for layer in spec["layer"]:
-        layer["encoding"]["x"]["scale"]["domain"] = list(range(weeks))
+    height = int((width - LEFT) / weeks * 7) + TOP + BELOW
+    spec = filled(_calendar(), sets, width, height, top=TOP, left=LEFT, bottom=BELOW)
+    for encoding in channels(spec, "x"):
+        encoding["scale"]["domain"] = list(range(first, WEEKS))
     return spec
+
+
+def _reading(data: ReportData, kpi: Kpi, row: Mapping[Hashable, Any]) -> Reading:
+    """Return what is said of a day: its value, or why it has none."""
+    said = fmt.exact(row["value"], kpi, data.currency)
+    if pd.isna(row["value"]):
+        said = "no data" if row["missing"] else "no value: nothing to divide by"
+    return Reading(f"{row['date']:%a} {fmt.day(row['date'].date())}", (said,))
 
 
 @functools.cache
@@ -107,8 +125,12 @@ def _calendar() -> Spec:
         domain=list(range(SHADES)), range=[tokens()[f"heat{shade}"] for shade in range(SHADES)]
     )
     text: dict[str, Any] = {"color": tokens()["mut"], "fontSize": 11, "align": "left", "baseline": "middle"}
-    cells = alt.Chart(alt.NamedData("cells")).mark_rect()
-    gaps = alt.Chart(alt.NamedData("gaps")).mark_rect(fillOpacity=0, stroke=tokens()["hair"])
+    days = alt.Chart(alt.NamedData(live.READINGS))
+    cells = days.transform_filter("datum.shade >= 0").mark_rect()
+    gaps = days.transform_filter("datum.shade < 0").mark_rect(fillOpacity=0, stroke=tokens()["hair"])
+    pointed = alt.condition(f"datum.i === {live.AT}", alt.value(1), alt.value(0))
+    style = {"fillOpacity": 0, "stroke": tokens()["ink"], "strokeWidth": 2}
+    hits = live.live_chart("rect", live.READINGS, "hits", **style).encode(x=x, y=y, strokeOpacity=pointed)
     return template(
         alt.layer(
             cells.encode(x=x, y=y, color=alt.Color("shade:O", scale=shades, legend=None)),
@@ -117,7 +139,8 @@ def _calendar() -> Spec:
                 alt.Chart(alt.NamedData(name)).mark_text(dx=dx, dy=dy, **text).encode(x=x, y=y, text="name:N")
                 for name, dx, dy in (("weekdays", -42, 0), ("months", -6, -20))
             ),
-        )
+            hits,
+        ).add_params(live.pointing())
     )
 
 

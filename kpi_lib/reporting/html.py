@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting import theme
+from kpi_lib.reporting.bundle import write_bundle
 from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult, is_token
 
@@ -162,10 +163,11 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_assets(site: Path) -> None:
-    """Write the site's style sheet, fonts and script, once for all pages."""
+    """Write the site's style sheet, fonts and scripts, once for all pages."""
     theme.write_assets(site / "assets")
-    for script in ("age.js", "sort.js"):
+    for script in ("age.js", "sort.js", "charts.js"):
         shutil.copyfile(TEMPLATES / "site" / script, site / "assets" / script)
+    write_bundle(site / "assets")
 
 
 def relative(href: str, page: str) -> str:

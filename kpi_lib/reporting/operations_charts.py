@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -14,8 +16,10 @@ from kpi_lib.reporting.chart_parts import (
     MONEY,
     columns_of,
     money_of,
+    month_over,
     number_of,
     rows_of,
+    so_far,
     unit,
 )
 from kpi_lib.reporting.plotting import Sketch
@@ -41,17 +45,26 @@ def pipeline_months(board: Board) -> Sketch:
 
 
 def pipeline_stages(board: Board) -> Sketch:
-    """Return the weighted pipeline by stage."""
+    """Return the funnel of the open deals: each stage from the least to the most likely to be won."""
     frame = board.detail("open_pipeline")
-    groups = frame.groupby("stage").agg(weighted=("weighted_amount", "sum"), deals=("deal_id", "count"))
-    bars = [
-        Bar(str(row["stage"]), number_of(row["weighted"]),
-            text=f"{money_of(number_of(row['weighted']), board.currency)},"
-            f" {fmt.plural(row['deals'], 'deal')}")
-        for row in groups.sort_values("weighted", ascending=False).reset_index().to_dict("records")
-    ] or [Bar("no deals", 0.0)]  # fmt: skip
-    words = "Weighted open pipeline by stage: " + "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
-    return rows_of(bars, words)
+    groups = frame.groupby("stage").agg(
+        likely=("probability", "median"), weighted=("weighted_amount", "sum"),
+        amount=("amount", "sum"), deals=("deal_id", "count"),
+    )  # fmt: skip
+    bars = []
+    for row in groups.sort_values("likely").reset_index().to_dict("records"):
+        weighted, amount = (money_of(number_of(row[name]), board.currency) for name in ("weighted", "amount"))
+        deals = fmt.plural(int(number_of(row["deals"])), "deal")
+        bars.append(
+            Bar(str(row["stage"]), number_of(row["weighted"]), text=f"{weighted}, {deals}",
+                mark=number_of(row["amount"]),
+                said=(deals, f"{amount} in all", f"{weighted} weighted by probability"))
+        )  # fmt: skip
+    bars = bars or [Bar("no deals", 0.0)]
+    words = "Open deals by stage, the least likely first, with their weighted amount: "
+    words += "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
+    caption = "Bars: weighted by the probability of winning. Ticks: the whole amount of the deals."
+    return rows_of(bars, words, caption)
 
 
 def contracts(board: Board) -> Sketch:
@@ -64,7 +77,8 @@ def contracts(board: Board) -> Sketch:
         Bar(f"{row['company_name']}, {row['program']}", number_of(row["spent_pct"]),
             colour=colours.get(str(row["status"]), "ly"),
             text=f"{fmt.percent(number_of(row['spent_pct']), 0)}, {row['status']}",
-            mark=None if pd.isna(row["elapsed_pct"]) else number_of(row["elapsed_pct"]))
+            mark=None if pd.isna(row["elapsed_pct"]) else number_of(row["elapsed_pct"]),
+            said=_spent(row))
         for row in shown.dropna(subset="spent_pct").to_dict("records")
     ] or [Bar("no running contract", 0.0)]  # fmt: skip
     behind = int((running["status"] == "behind").sum())
@@ -73,6 +87,12 @@ def contracts(board: Board) -> Sketch:
     if len(running) > len(shown):
         caption += f" The {len(shown)} with the least spent of {len(running)}."
     return rows_of(bars, words, caption)
+
+
+def _spent(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    spent = f"{fmt.percent(number_of(row['spent_pct']))} spent, {row['status']}"
+    over = row["elapsed_pct"]
+    return (spent,) if pd.isna(over) else (spent, f"{fmt.percent(number_of(over))} of the time is over")
 
 
 def fulfilment_days(board: Board) -> Sketch:
@@ -90,7 +110,9 @@ def fulfilment_days(board: Board) -> Sketch:
         count = int(((days >= start) & (days < start + width)).sum())
         inside = start <= middle < start + width
         bars.append(Bar(f"{start}–{start + width - 1}", float(count), colour="acc" if inside else "ly",
-                        text=f"{count}" if count else ""))  # fmt: skip
+                        text=f"{count}" if count else "",
+                        said=(f"{fmt.plural(count, 'contract')} in {start} to {start + width - 1} days",))
+        )  # fmt: skip
     words = (
         f"Days from first to last accepted offer of the {fmt.plural(len(days), 'contract')} fulfilled in"
         f" fiscal {board.fiscal_year}: median {middle:g}, half of them between {low:g} and {high:g},"
@@ -100,7 +122,8 @@ def fulfilment_days(board: Board) -> Sketch:
         f"{words} The mean, {days.mean():.1f}, follows the few that took long."
         " The darker column holds the median."
     )
-    return columns_of(bars, COUNT, board.currency, words, caption, phone=2)
+    unit_ = "contracts, by days from the first to the last accepted offer"
+    return columns_of(bars, COUNT, board.currency, words, caption, phone=2, unit=unit_)
 
 
 def nps_months(board: Board) -> Sketch:
@@ -113,17 +136,22 @@ def nps_months(board: Board) -> Sketch:
         known = not pd.isna(row["month_nps"])
         value = float(row["month_nps"]) if known else 0.0
         text = fmt.fixed(value, 0) if known else "none"
+        running = pd.Period(str(month), "M") == pd.Period(board.as_of, "M") and not month_over(board.as_of)
+        responses = fmt.plural(int(row["month_responses"]), "response")
+        said = (text, responses, *([so_far(board.as_of)] if running else []))
         bars.append(
-            Bar(f"{pd.Timestamp(str(month)):%b %y}", value, colour="acc" if value >= 0 else "bad", text=text)
-        )
+            Bar(f"{pd.Timestamp(str(month)):%b %y}", value, colour="acc" if value >= 0 else "bad", text=text,
+                said=said, open=running)
+        )  # fmt: skip
     bars = bars or [Bar("none", 0.0)]
     quiet = [bar.name for bar in bars if bar.text == "none"]
     words = "Net promoter score by month: " + ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
     caption = f"No responses in {fmt.listed(quiet)}." if quiet else "Every month has responses."
     least = int(months["month_responses"].min()) if len(months) else 0
     return columns_of(
-        bars, unit_, board.currency, words, f"{caption} The fewest in a month: {least}.", phone=4
-    )
+        bars, unit_, board.currency, words, f"{caption} The fewest in a month: {least}.", phone=4,
+        unit="net promoter score",
+    )  # fmt: skip
 
 
 def nps_groups(board: Board) -> Sketch:
@@ -145,6 +173,23 @@ def nps_groups(board: Board) -> Sketch:
     return rows_of(bars, words)
 
 
+def nps_scores(board: Board) -> Sketch:
+    """Return how many responses of the year gave each score from 0 to 10."""
+    frame = board.detail("organizer_recap_NPS_score")
+    scores = frame.loc[frame["fiscal_year"] == board.fiscal_year, "score"].dropna()
+    bars = []
+    for score in range(11):
+        count = int((scores == score).sum())
+        colour = "good" if score >= 9 else "ly" if score >= 7 else "bad"
+        said = (fmt.plural(count, "response"),)
+        bars.append(Bar(str(score), float(count), 0.0, colour, f"{count:,}" if count else "", said=said))
+    most = max(bars, key=lambda bar: bar.end)
+    words = f"Responses of fiscal {board.fiscal_year} by score from 0 to 10; {len(scores):,} in all"
+    words += f", most often {most.name} ({fmt.plural(int(most.end), 'response')})." if len(scores) else "."
+    caption = "Detractors give 0 to 6, passives 7 or 8, promoters 9 or 10."
+    return columns_of(bars, COUNT, board.currency, words, caption, phone=1, unit="responses, by score")
+
+
 def inventory_months(board: Board) -> Sketch:
     """Return listings that went live, by month of this and the last fiscal year."""
     frame = board.detail("new_inventory")
@@ -154,11 +199,13 @@ def inventory_months(board: Board) -> Sketch:
         Bar(f"{month:%b}" if month.start_time.date() >= board.year_start else f"{month:%b %y}",
             float(counts.get(month, 0)),
             colour="acc" if month.start_time.date() >= board.year_start else "lly",
-            text=str(int(counts.get(month, 0))))
+            text=str(int(counts.get(month, 0))),
+            open=month == pd.Period(board.as_of, "M") and not month_over(board.as_of))
         for month in pd.period_range(first, pd.Period(board.as_of, "M"), freq="M")
     ]  # fmt: skip
-    so_far = int((frame["fiscal_year"] == board.fiscal_year).sum())
-    words = f"Listings that went live by month; {so_far:,} in fiscal {board.fiscal_year} so far."
-    return columns_of(
-        bars, COUNT, board.currency, words, f"The paler columns are fiscal {board.fiscal_year - 1}.", phone=4
-    )
+    live = int((frame["fiscal_year"] == board.fiscal_year).sum())
+    words = f"Listings that went live by month; {live:,} in fiscal {board.fiscal_year} so far."
+    caption = f"The paler columns are fiscal {board.fiscal_year - 1}."
+    if not month_over(board.as_of):
+        caption += f" {board.as_of:%B} is open, its column dashed: {so_far(board.as_of)}."
+    return columns_of(bars, COUNT, board.currency, words, caption, phone=4, unit="listings")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kpi_lib.reporting import drawing
 from kpi_lib.reporting.grid import Grid
+from kpi_lib.reporting.live import is_live, page_data
 from kpi_lib.reporting.markup import Prose, items_html, raw_typst, text_html, text_markdown, text_typst
 from kpi_lib.reporting.piece import Piece, section
 from kpi_lib.reporting.plotting import Sketch
@@ -16,9 +17,12 @@ def chart_piece(sketch: Sketch, name: str, heading: str = "") -> Piece:
     """Return a chart as a display object, drawn for wide and narrow screens and for paper."""
     wide, narrow = drawing.draw(sketch.wide), drawing.draw(sketch.narrow)
     caption = f"<figcaption>{text_html(sketch.caption)}</figcaption>" if sketch.caption else ""
+    data = ""
+    if is_live(sketch.wide):
+        data = f'<template class="spec">{page_data(sketch)}</template>'
     figure = (
-        f'<figure class="chart">{drawing.inline(wide, sketch.description, "wide")}'
-        f"{drawing.inline(narrow, sketch.description, 'narrow')}{caption}</figure>"
+        f'<figure class="chart"><div class="stage">{drawing.inline(wide, sketch.description, "wide")}'
+        f"{drawing.inline(narrow, sketch.description, 'narrow')}{data}</div>{caption}</figure>"
     )
     svg = drawing.standalone(wide, sketch.description)
     printed = drawing.standalone(drawing.draw(sketch.printed), sketch.description) if sketch.printed else svg

@@ -12,17 +12,22 @@ from typing import Any
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
+from kpi_lib.reporting import live
+from kpi_lib.reporting.live import Reading
 from kpi_lib.reporting.theme import tokens
 
 Spec = dict[str, Any]
 Data = dict[str, list[dict[str, Any]]]
 Point = tuple[float, float | None]
 TOP, BOTTOM, LEFT = 12, 26, 46
+#: With the unit of the axis written above it.
+UNIT_TOP = 30
 #: Where a label lies beside its point.
 PLACES: dict[str, dict[str, Any]] = {
     "end": {"align": "left", "dx": 8},
     "main_end": {"align": "left", "dx": 8, "fontWeight": 600},
     "above": {"align": "right", "dx": -7, "dy": -13, "fontWeight": 600},
+    "ahead": {"align": "left", "dx": -4, "dy": -13, "fontWeight": 600},
 }
 
 
@@ -74,7 +79,17 @@ class Frame:
     currency: str
     x_domain: tuple[float, float]
     x_labels: tuple[tuple[float, str], ...]
-    right: int = 86
+    right: int = 94
+
+    @property
+    def unit(self) -> str:
+        """What the axis counts; empty where its labels carry their unit."""
+        return self.kpi.title if self.kpi.format == "number" else ""
+
+    @property
+    def top(self) -> int:
+        """The room above the highest tick."""
+        return UNIT_TOP if self.unit else TOP
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> tuple[float, ...]:
@@ -90,7 +105,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> tuple[float, ...]:
 
 def spread(labels: Sequence[Label], frame: Frame, gap_px: float = 15) -> list[Label]:
     """Return labels of one column moved apart so that none lies on another."""
-    gap = gap_px * (frame.y_high - frame.y_low) / (frame.height - TOP - BOTTOM)
+    gap = gap_px * (frame.y_high - frame.y_low) / (frame.height - frame.top - BOTTOM)
     moved: list[Label] = []
     for label in sorted(labels, key=lambda item: item.y):
         floor = moved[-1].y + gap if moved else label.y
@@ -107,8 +122,9 @@ def lines_spec(
     lines: Sequence[Line],
     labels: Sequence[Label],
     dots: Sequence[tuple[float, float, str]] = (),
+    readings: Sequence[Reading] = (),
 ) -> Spec:
-    """Return a chart of lines with labelled ends."""
+    """Return a chart of lines with labelled ends; ``readings`` are said at 1, 2, 3… along the axis."""
     texts: Data = {place: [] for place in PLACES}
     for label in labels:
         texts[label.place].append(
@@ -121,17 +137,29 @@ def lines_spec(
             for place, value in line.points
         ],
         "dots": [{"x": place, "y": value, "c": tokens()[colour]} for place, value, colour in dots],
+        live.READINGS: [
+            {**row, "x": row["i"], "l": row["i"] - 0.5, "r": row["i"] + 0.5} for row in live.rows_of(readings)
+        ],
+        "unit": unit_rows(frame.unit),
         **texts,
     }
     x_axis = _axis([place for place, _ in frame.x_labels], [text for _, text in frame.x_labels])
     y_axis = _axis(frame.y_ticks, fmt.axis(frame.y_ticks, frame.kpi, frame.currency))
-    spec = filled(_lines(), data, frame.width, frame.height, right=frame.right)
-    for layer in spec["layer"]:
-        layer["encoding"]["x"]["scale"]["domain"] = list(frame.x_domain)
-        layer["encoding"]["y"]["scale"]["domain"] = [frame.y_low, frame.y_high]
-        layer["encoding"]["x"]["axis"].update(x_axis)
-        layer["encoding"]["y"]["axis"].update(y_axis)
+    spec = filled(_lines(), data, frame.width, frame.height, right=frame.right, top=frame.top)
+    for channel, domain, axis in (
+        ("x", list(frame.x_domain), x_axis),
+        ("y", [frame.y_low, frame.y_high], y_axis),
+    ):
+        for encoding in channels(spec, channel):
+            encoding["scale"]["domain"] = domain
+            encoding["axis"].update(axis)
     return spec
+
+
+def channels(spec: Spec, channel: str) -> list[Spec]:
+    """Return a channel of every layer that has a scale of its own to set."""
+    found = (layer["encoding"].get(channel, {}) for layer in spec["layer"])
+    return [encoding for encoding in found if "scale" in encoding]
 
 
 @functools.cache
@@ -151,7 +179,8 @@ def _lines() -> Spec:
         "labelFlush": False,
         "labelBound": False,
     }
-    x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(grid=False, **quiet))
+    across = {"scale": alt.Scale(nice=False, zero=False), "axis": alt.Axis(grid=False, **quiet)}
+    x = alt.X("x:Q", **across)
     y = alt.Y("y:Q", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(grid=True, **quiet))
     colour = alt.Color("c:N", scale=None)
     lines = alt.Chart(alt.NamedData("lines")).mark_line(strokeJoin="round", clip=False)
@@ -173,7 +202,34 @@ def _lines() -> Spec:
                 .encode(x=x, y=y, text="text:N", color=colour)
                 for place, style in PLACES.items()
             ),
-        )
+            unit_chart(LEFT),
+            live.live_chart("rule", live.READINGS, "rule", color=tokens()["ly"]).encode(
+                x=x, opacity=live.shown_at()
+            ),
+            live.live_chart("circle", "lines", "points", size=44).encode(
+                x=x, y=y, color=colour, opacity=live.shown_at(f"datum.x === {live.AT}")
+            ),
+            live.live_chart("rect", live.READINGS, "hits", fillOpacity=0).encode(
+                x=alt.X("l:Q", **across), x2="r:Q", y=alt.value(0), y2=alt.value("height")
+            ),
+        ).add_params(live.pointing())
+    )
+
+
+def unit_rows(text: str) -> list[dict[str, Any]]:
+    """Return the row that writes what an axis counts; none where its labels say it."""
+    return [{"text": text}] if text else []
+
+
+def unit_chart(left: int = 0) -> Any:
+    """Return the layer that writes what the vertical axis counts, above its highest label."""
+    import altair as alt
+
+    style = {"align": "left", "baseline": "middle", "fontSize": 12, "color": tokens()["mut"]}
+    return (
+        alt.Chart(alt.NamedData("unit"))
+        .mark_text(**style)
+        .encode(x=alt.value(4 - left), y=alt.value(-19), text="text:N")
     )
 
 
@@ -197,12 +253,13 @@ def filled(
     right: int = 0,
     top: int = TOP,
     left: int = LEFT,
+    bottom: int = BOTTOM,
 ) -> Spec:
     """Return a copy of a template with its data and its outer size."""
     spec = copy.deepcopy(template)
     spec["datasets"] = data
-    spec["width"], spec["height"] = width - left - right, height - top - BOTTOM
-    spec["padding"] = {"left": left, "right": right, "top": top, "bottom": BOTTOM}
+    spec["width"], spec["height"] = width - left - right, height - top - bottom
+    spec["padding"] = {"left": left, "right": right, "top": top, "bottom": bottom}
     return spec
 
 

@@ -1,4 +1,4 @@
-"""Sparklines and bars: drawings of a few bytes, made here because a page has dozens of them."""
+"""Sparklines, bars and bullets: drawings of a few bytes, made here because a page has dozens of them."""
 
 from __future__ import annotations
 
@@ -58,3 +58,32 @@ def bar_place(value: float, lowest: float, highest: float) -> tuple[float, float
     zero = 2 + -low / size * 96
     length = abs(value) / size * 96
     return (zero if value >= 0 else zero - length), length, zero
+
+
+def bullet_places(value: float | None, expected: float, target: float) -> tuple[float, float] | None:
+    """Return how long a bullet's bar is and where its tick stands, each in percent of the track.
+
+    The track is as long as the largest of value, expected and target; None where that says nothing: without
+    a value, or when one of them is below zero.
+    """
+    if value is None or min(value, expected, target) < 0:
+        return None
+    whole = max(value, expected, target)
+    return (value / whole * 100, expected / whole * 100) if whole > 0 else None
+
+
+def bullet(value: float | None, expected: float, target: float) -> str:
+    """Return a bar of a value on a track as long as its target, with a tick at what is expected by now.
+
+    It is decoration beside words that say the same: screen readers pass over it.
+    """
+    places = bullet_places(value, expected, target)
+    if places is None:
+        return ""
+    length, tick = places
+    return (
+        '<svg class="bullet" viewBox="0 0 100 12" width="100" height="12" preserveAspectRatio="none"'
+        ' aria-hidden="true"><rect class="track" y="4" width="100" height="4"/>'
+        f'<rect class="so-far" y="4" width="{length:.2f}" height="4"/>'
+        f'<line x1="{tick:.2f}" x2="{tick:.2f}" y1="0" y2="12"/></svg>'
+    )

@@ -8,6 +8,7 @@ from kpi_lib.catalogue.models import Kpi
 from kpi_lib.catalogue.pace import Pace, Status
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.markup import text_html, text_typst
+from kpi_lib.reporting.spark import bullet, bullet_places
 from kpi_lib.reporting.theme import tokens
 
 
@@ -58,12 +59,13 @@ def expected_words(pace: Pace, kpi: Kpi, currency: str) -> str:
 
 
 def status_html(pace: Pace, kpi: Kpi, currency: str) -> str:
-    """Return a status as HTML: icon, word, and what was expected."""
+    """Return a status as HTML: a bullet, icon and word, and what was expected."""
     shown = look(pace)
+    drawn = bullet(pace.value, pace.expected, pace.target.target)
     badge = (
         f'<span class="badge {pace.status}"><span aria-hidden="true">{shown.icon}</span> {shown.word}</span>'
     )
-    return f'{badge}<span class="expected">{text_html(expected_words(pace, kpi, currency))}</span>'
+    return f'{drawn}{badge}<span class="expected">{text_html(expected_words(pace, kpi, currency))}</span>'
 
 
 def status_typst(pace: Pace, kpi: Kpi, currency: str) -> str:
@@ -72,7 +74,21 @@ def status_typst(pace: Pace, kpi: Kpi, currency: str) -> str:
     label = text_typst(f"{shown.icon} {shown.word}")
     badge = f'text(weight: 600, fill: rgb("{tokens()[shown.colour]}"), {label})'
     words = text_typst(": " + expected_words(pace, kpi, currency))
-    return f'text(size: 7pt, {{{badge}; text(fill: rgb("{mut}"), {words})}})'
+    return f'{{{_bullet_typst(pace)}text(size: 7pt, {{{badge}; text(fill: rgb("{mut}"), {words})}})}}'
+
+
+def _bullet_typst(pace: Pace) -> str:
+    """Return the bullet as Typst code that ends in a semicolon; nothing where there is none to draw."""
+    places = bullet_places(pace.value, pace.expected, pace.target.target)
+    if places is None:
+        return ""
+    track, so_far, ink = (f'rgb("{tokens()[name]}")' for name in ("hair", "acc", "ink"))
+    parts = (
+        f"place(top, dy: 2pt, rect(width: 100%, height: 2.4pt, fill: {track}))",
+        f"place(top, dy: 2pt, rect(width: {places[0]:.2f}%, height: 2.4pt, fill: {so_far}))",
+        f"place(top, dx: {places[1]:.2f}%, line(angle: 90deg, length: 6.4pt, stroke: 1pt + {ink}))",
+    )
+    return f"block(width: 100%, height: 7pt, {{{'; '.join(parts)}}}); "
 
 
 def status_plain(pace: Pace, kpi: Kpi, currency: str) -> str:

@@ -184,7 +184,7 @@ def test_the_shades_tell_days_with_nothing_from_the_others() -> None:
     kpi = winery().kpi("event_guests")
     sketch = charts.sketch(sample(change=rare), "heat", kpi)
     assert "The shades change at 0, 20, 40 and 60." in sketch.caption
-    assert {cell["shade"] for cell in sketch.wide["datasets"]["cells"]} == {0, 1, 2, 3, 4}
+    assert {cell["shade"] for cell in sketch.wide["datasets"]["readings"]} == {0, 1, 2, 3, 4}
 
     def one_size(frame: pd.DataFrame) -> pd.DataFrame:
         rows = on(frame, "event_guests")
@@ -222,10 +222,13 @@ def test_the_calendar_has_a_square_for_every_day_and_outlines_the_missing() -> N
     gap = dt.date(2026, 11, 18)
     data = sample(change=lose(TOTAL, gap))
     sketch = charts.sketch(data, "heat", data.kpi())
-    marks = sketch.wide["datasets"]
-    assert len(marks["cells"]) + len(marks["gaps"]) == 52 * 7 + 5
-    assert marks["gaps"] == [{"week": 52, "weekday": 2}]
-    assert {cell["shade"] for cell in marks["cells"]} == {0, 1, 2, 3, 4}
+    days = sketch.wide["datasets"]["readings"]
+    assert len(days) == 52 * 7 + 5
+    gaps = [day for day in days if day["shade"] < 0]
+    assert [(day["week"], day["weekday"], day["t"]) for day in gaps] == [
+        (52, 2, ["Wed 18 Nov 2026", "no data"])
+    ]
+    assert {day["shade"] for day in days} == {-1, 0, 1, 2, 3, 4}
     assert "1 empty square: no data." in sketch.caption
 
 
