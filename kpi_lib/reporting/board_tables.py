@@ -24,7 +24,8 @@ _HEADS = {
     "net_revenue_last_year_to_date": "Last year to date", "take_rate_part": "Part of take rate",
     "month_nps": "NPS of month", "coverage_part": "Part of coverage", "is_late": "Late",
     "is_active": "Running",
-    "source_id": "Company or deal", "closes_this_quarter": "Closes this quarter", "probability": "Probability",
+    "closes_this_quarter": "Closes this quarter", "probability": "Probability",
+    "source_id": "Company or deal", "part": "What",
 }  # fmt: skip
 _FRACTIONS = ("NRR", "spent_pct", "elapsed_pct", "take_rate_part", "probability")
 #: What the newest or largest rows are sorted by, first.
