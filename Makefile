@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help report test install lab lint types bench screenshots clean
+.PHONY: help report test install lab lint types bench mutation catalogue screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,12 @@ types: $(VENV)/.dev ## strict types
 
 bench: $(VENV)/.dev ## speed as ratios against peers in the same run
 	$(BIN)/python -m tests.bench
+
+mutation: $(VENV)/.dev ## by hand, half an hour: change the engine a little, many times; what does no test notice?
+	$(BIN)/python -m tests.mutation
+
+catalogue: $(VENV)/.run ## docs/catalogue.md, what every figure means, from the definitions
+	@$(BIN)/kpi definitions --write docs/catalogue.md
 
 screenshots: $(VENV)/.dev ## the README's pictures, from the published site (needs Chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'

@@ -87,6 +87,15 @@ class FakeReader:
         found[sums] = found[sums] * SHARES[entity]
         return found if SHARES[entity] else found.iloc[:0]
 
+    def rollups_of(self, kpi: str, as_of: Any = None) -> pd.DataFrame:
+        chosen = self.catalogue.kpi(kpi).id
+        frames = [
+            found[found["kpi_id"] == chosen].assign(entity_id=self.catalogue.entity(entity).id)
+            for entity in SHARES
+            if len(found := self.rollups(as_of, entity))
+        ]
+        return pd.concat(frames, ignore_index=True)
+
     def daily(
         self, entity: str = "ALL", kpi: str | None = None, since: Any = None, until: Any = None
     ) -> pd.DataFrame:

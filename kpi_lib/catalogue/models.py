@@ -223,7 +223,8 @@ def _find(items: Iterable[Item], key: str | int, what: str, domain: str) -> Item
     for item in rows:
         if key in (item.id, item.code):
             return item
+    either = f" A code or an id will do, e.g. '{rows[0].code}' or {rows[0].id}." if rows else ""
     raise DefinitionError(
         f"There is no {what} '{key}' in domain '{domain}'.",
-        remedy=did_you_mean(str(key), (item.code for item in rows)),
+        remedy=f"{did_you_mean(str(key), (item.code for item in rows))}{either}",
     )

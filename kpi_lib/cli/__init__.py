@@ -36,6 +36,7 @@ for _command in (
     questions.compare,
     questions.restatements,
     definitions.check,
+    definitions.definitions,
     definitions.doctor,
 ):
     app.command()(_command)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from kpi_lib.cli.options import Domains, ProfileName, SettingsFile
@@ -25,6 +28,24 @@ def check(
         typer.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''} found.", err=True)
         raise typer.Exit(2)
     typer.echo(f"The definitions of {', '.join(names)} are fine.")
+
+
+def definitions(
+    domain: Domains = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the document to this file instead of printing it.")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Print what every figure means, as one Markdown document."""
+    from kpi_lib.catalogue import load_settings
+    from kpi_lib.pipeline.definitions import definitions_markdown, write_definitions_file
+
+    loaded, names = load_settings(settings), tuple(domain or ())
+    if write is None:
+        typer.echo(definitions_markdown(loaded, names), nl=False)
+    else:
+        typer.echo(f"written: {write_definitions_file(loaded, write, names)}")
 
 
 def doctor(profile: ProfileName = None, settings: SettingsFile = None) -> None:

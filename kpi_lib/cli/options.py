@@ -94,10 +94,12 @@ def read_date(text: str | None, option: str) -> dt.date | None:
     UsageError
         When it is not written as YYYY-MM-DD.
     """
+    from kpi_lib.periods import iso_day
+
     if text is None:
         return None
     try:
-        return dt.datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
+        return iso_day(text.strip())
     except ValueError as error:
         raise UsageError(
             f"'{text}' is no date.", where=option, remedy="Write it as YYYY-MM-DD, e.g. 2026-11-20."

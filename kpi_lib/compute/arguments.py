@@ -12,7 +12,15 @@ import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.errors import DefinitionError, UsageError, did_you_mean
-from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS, TARGET, Comparison, Window
+from kpi_lib.periods import (
+    PRIOR_YEAR,
+    STANDARD_COMPARISONS,
+    STANDARD_WINDOWS,
+    TARGET,
+    Comparison,
+    Window,
+    iso_day,
+)
 from kpi_lib.periods.calendars import Days
 
 #: A date, an ISO string, a list of them, a ``(start, end)`` pair, or None for every date of the facts.
@@ -36,7 +44,7 @@ def resolve_day(value: Any, what: str = "as_of") -> np.datetime64:
     if isinstance(value, bool | int | float):
         raise UsageError(f"{what} = {value!r} is no date.", remedy=remedy)
     try:
-        moment = pd.Timestamp(value)
+        moment = pd.Timestamp(iso_day(value) if isinstance(value, str) else value)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{what} = {value!r} is no date.", remedy=remedy) from error
     if pd.isna(moment):

@@ -4,25 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kpi_lib.compute.changes import differing_rows
-
-
-def first_difference(old: pd.DataFrame, new: pd.DataFrame) -> pd.Timestamp | None:
-    """Return the earliest business date on which two fact frames differ.
-
-    Parameters
-    ----------
-    old, new
-        Frames of ``fact_kpi_daily``.
-
-    Returns
-    -------
-    Timestamp or None
-        None when they hold the same rows. A row that is in one frame only is a difference.
-    """
-    changed = differing_rows(old, new)
-    return None if changed.empty else changed["date_key"].min()
-
 
 def dates_to_refresh(
     spine: pd.DatetimeIndex, held: pd.DatetimeIndex, changed_from: pd.Timestamp | None, last_days: int

@@ -5,6 +5,7 @@ nowhere else, as data (``docs/adr/0001-the-calendar-decides.md``).
 """
 
 from kpi_lib.periods.dimension import DATE_DIMENSION, dim_date
+from kpi_lib.periods.iso import iso_day
 from kpi_lib.periods.models import (
     PRIOR_YEAR,
     STANDARD_COMPARISONS,
@@ -30,6 +31,7 @@ __all__ = [
     "Comparison",
     "Window",
     "dim_date",
+    "iso_day",
     "prior_bounds",
     "spans",
     "window_bounds",

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.errors import UsageError, WarehouseError
-from kpi_lib.operations.run import write_atomic
+from kpi_lib.operations.run import Run, write_atomic
 from kpi_lib.pipeline.build import Span
+from kpi_lib.pipeline.gate_history import gate_file, remember
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, validate
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.tables import physical_layers
 
-RESULTS_TABLE = "ops.dq_results"
-
 
 def run_gate(
-    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span, folder: Path
+    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span, run: Run
 ) -> GateResult:
     """Validate a staging warehouse; keep the results in the run's folder and in ``ops.dq_results``."""
     gate = _validate(workspace, catalogue, warehouse, span)
-    write_atomic(folder / f"gate-{catalogue.domain}.json", gate.to_json())
-    frame = gate.to_frame().drop(columns=["failing"], errors="ignore")
-    frame.insert(0, "run_id", folder.name)
-    if warehouse.exists(RESULTS_TABLE):
-        history = warehouse.query(f"SELECT * FROM {RESULTS_TABLE}")  # noqa: S608
-        frame = pd.concat([history, frame], ignore_index=True)
-    warehouse.replace(RESULTS_TABLE, frame)
+    write_atomic(run.folder / gate_file(catalogue.domain), gate.to_json(run.clock()))
+    remember(warehouse, run.folder.parent, catalogue.domain)
     return gate
 
 

@@ -220,9 +220,7 @@ class _Night:
                     backfill=self.options.backfill,
                 )
                 with run.step("gate", catalogue.domain) as step:
-                    domain.gate = run_gate(
-                        self.workspace, catalogue, warehouse, domain.built.span, run.folder
-                    )
+                    domain.gate = run_gate(self.workspace, catalogue, warehouse, domain.built.span, run)
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)

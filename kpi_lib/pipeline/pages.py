@@ -19,7 +19,7 @@ from kpi_lib.pipeline.private import FOLDER, is_private, make_private, private_j
 from kpi_lib.pipeline.surroundings import by_date, of_domain, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.archive import refresh_home
-from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.check import check_site, stray_words
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import failed_html, write_text
 from kpi_lib.reporting.render import Renderer, choose_renderer
@@ -90,7 +90,7 @@ def make_pages(
         step.note = f"renderer {renderer.name}"
     if not request.followed:
         with run.step("check"):
-            _check(staged)
+            _check(request, staged)
     pages = [
         PageResult(result.job.page, result.ok, str(result.error) if result.error else "")
         for result in results
@@ -99,8 +99,10 @@ def make_pages(
     return pages + documents
 
 
-def _check(staged: Path) -> None:
-    problems = check_site(staged / "site")
+def _check(request: PageRequest, staged: Path) -> None:
+    known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
+    named = " ".join(catalogue.model_dump_json() for catalogue in known)
+    problems = check_site(staged / "site", stray_words(named))
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems[:10])
         raise ReportError(
@@ -147,6 +149,7 @@ def _report_jobs(
         items = [
             (f"entity/{entity.code.lower()}", entity.name, {"entity_code": entity.code})
             for entity in catalogue.entities
+            if entity.id != 0
         ]
     else:
         items = [(report.name, report.title, {})]

@@ -20,9 +20,13 @@ from kpi_lib.reporting.api import write_api
 from kpi_lib.reporting.board import load_board
 from kpi_lib.reporting.context import GateSummary, LateSource, NavItem, SiteContext
 from kpi_lib.reporting.data import load_report
+from kpi_lib.reporting.definitions_page import PAGE as DEFINITIONS
+from kpi_lib.reporting.definitions_page import write_definitions
 from kpi_lib.reporting.downloads import FOLDER, write_details
+from kpi_lib.reporting.entity_index import write_entity_index
 from kpi_lib.reporting.exported import Exported, load_exported
 from kpi_lib.reporting.kpi_files import write_kpi_files
+from kpi_lib.reporting.locations import has_pages
 from kpi_lib.reporting.site import (
     DomainHome,
     board_home,
@@ -57,7 +61,10 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             for kept in request.kept
             if kept.error
         ),
-        domains=tuple((catalogue.domain, catalogue.title) for catalogue in workspace.catalogues),
+        domains=tuple(
+            (catalogue.domain, catalogue.title)
+            for catalogue in (*workspace.catalogues, *(kept.catalogue for kept in request.kept))
+        ),
         files=(NavItem("Every figure (XLSX)", workbook),),
         **standing,
     )
@@ -110,6 +117,7 @@ def _navigation(workspace: Workspace, request: PageRequest) -> tuple[NavItem, ..
                 continue
             place = {"kpi": "kpi/index", "entity": "entity/index"}.get(report.foreach or "", report.name)
             items.append(NavItem(report.nav or report.title, f"{name}/{place}.html"))
+        items.append(NavItem("Definitions", f"{name}/{DEFINITIONS}"))
     return (*items, NavItem("Archive", "archive/index.html"))
 
 
@@ -129,8 +137,12 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     order = in_order(workspace, request)
     for catalogue, record in request.domains:
         shown[catalogue.domain] = _read(workspace, order, catalogue, record, staged, context)
+        own = replace(context, banner="", **_standing([(catalogue, record)]))
+        write_definitions(site, own, catalogue)
         if any(report.foreach == "kpi" for report in catalogue.reports):
-            write_kpi_index(site, context, catalogue)
+            write_kpi_index(site, own, catalogue)
+        if has_pages(catalogue):
+            _write_entity_index(workspace, catalogue, record, staged, own)
     for kept in request.kept:
         shown[kept.catalogue.domain] = _kept(workspace, order, kept, staged, context)
         if kept.error and (site / kept.catalogue.domain).is_dir():
@@ -146,6 +158,15 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     )
     write_workbook(site, exported, context)
     write_home(site, context, [part.home for part in parts])
+
+
+def _write_entity_index(
+    workspace: Workspace, catalogue: Catalogue, record: Record, staged: Path, context: SiteContext
+) -> None:
+    profile = workspace.profile_name or workspace.settings.default_profile
+    as_of = dt.date.fromisoformat(record["as_of"])
+    with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
+        write_entity_index(staged / "site", context, load_report(reader, as_of))
 
 
 def _kept(
@@ -189,11 +210,15 @@ def _read(
 
 
 def _reports(catalogue: Catalogue) -> list[NavItem]:
-    return [
-        NavItem(item.title, f"{catalogue.domain}/{item.name}.html")
-        for item in catalogue.reports
-        if item.foreach is None and item.html
-    ]
+    """Return the links to a domain's pages other than those of single KPIs, locations and persons."""
+    name, found = catalogue.domain, []
+    for item in catalogue.reports:
+        if item.foreach in ("kpi", "entity"):
+            label = item.nav or item.title
+            found.append(NavItem(label, f"{name}/{item.foreach}/index.html"))
+        elif item.foreach is None and item.html:
+            found.append(NavItem(item.title, f"{name}/{item.name}.html"))
+    return [*found, NavItem("Definitions", f"{name}/{DEFINITIONS}")]
 
 
 def _documents(

@@ -248,7 +248,7 @@ def _nothing_defined(folder: Path) -> CheckResult:
         severity="warning",
         success=False,
         expected="The domain has expectations of its own.",
-        observed=f"there is no suite in {folder}",
+        observed=f"there is no suite in {folder.parent.name}/{folder.name}",
         remedy="Add a <table>.json and its profile; only what follows from the catalogue was checked.",
     )
 

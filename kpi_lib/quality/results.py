@@ -125,11 +125,12 @@ class GateResult:
         columns = ["domain", "as_of_date", *CheckResult("", "", "", "info", True, "", "").as_dict()]
         return pd.DataFrame(rows, columns=columns)
 
-    def to_json(self) -> str:
-        """Return the outcome as JSON text for the run's folder."""
+    def to_json(self, checked_at: dt.datetime | None = None) -> str:
+        """Return the outcome as JSON text for the run's folder, with the instant of the checks."""
         content = {
             "schema_version": 1,
             "domain": self.domain,
+            **({"checked_at": checked_at.isoformat()} if checked_at else {}),
             "as_of": self.as_of.isoformat(),
             "passed": self.passed,
             "counts": self.counts,

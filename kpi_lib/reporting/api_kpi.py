@@ -10,6 +10,9 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue, Kpi
 from kpi_lib.reporting.data import ReportData
 
+#: Daily values are not rounded as shown, so that they still add up to what is shown.
+_DIGITS = 9
+
 
 def kpi_entry(catalogue: Catalogue, kpi: Kpi) -> dict[str, Any]:
     """Return a KPI's definition as the API gives it."""
@@ -70,5 +73,5 @@ def _daily(report: ReportData | None, kpi: Kpi) -> dict[str, Any] | None:
         "entity": "ALL",
         "first": pd.Timestamp(spine.index[0]).date().isoformat(),
         "last": pd.Timestamp(spine.index[-1]).date().isoformat(),
-        "values": [None if pd.isna(value) else round(float(value), kpi.decimals) for value in spine["value"]],
+        "values": [None if pd.isna(value) else round(float(value), _DIGITS) for value in spine["value"]],
     }

@@ -16,6 +16,7 @@ from kpi_lib.catalogue.pace import Pace, pace
 from kpi_lib.catalogue.scorecard import COMPANY, Metric, Scorecard
 from kpi_lib.catalogue.targets import WHOLE, Target, period_bounds
 from kpi_lib.errors import DataError, UsageError
+from kpi_lib.periods import iso_day
 from kpi_lib.reporting.markup import text_html
 from kpi_lib.reporting.theme import notebook_style
 
@@ -272,6 +273,6 @@ def _date(value: dt.date | str) -> dt.date:
     if isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return iso_day(value)
     except ValueError as error:
         raise UsageError(f"'{value}' is no date.", where="as_of", remedy="Write it as 2026-11-20.") from error

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from kpi_lib.catalogue.targets import period_bounds
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board, Standing
-from kpi_lib.reporting.board_cards import change_of
 from kpi_lib.reporting.brief_words import Judged, Step, told
 from kpi_lib.reporting.chart_parts import UNKNOWN, money_of
 from kpi_lib.reporting.markup import Prose, Run, strong
@@ -89,8 +88,7 @@ def _standing(board: Board, item: Standing) -> list[str | Run]:
         return [f"{item.metric.label} for {span} has no value: {item.why_missing}"]
     value = strong(fmt.humanised(item.value, item.kpi, board.currency))
     start: list[str | Run] = [f"{item.metric.label} for {span} is ", value]
-    change = change_of(item)
-    if not change.known or item.prior is None or item.prior_day is None:
+    if item.prior is None or item.prior_day is None:
         return [*start, "; it has no value a year earlier to compare with."]
     prior = fmt.humanised(item.prior, item.kpi, board.currency)
     step = fmt.signed(item.value - item.prior, item.kpi, board.currency)

@@ -15,13 +15,15 @@ from kpi_lib.reporting.reasons import changed, dates, why_no_prior, why_no_value
 
 #: Marks a value over fewer days than its window has.
 PARTIAL = "†"
+#: So many characters of a number fit into a column of a crowded printed table.
+ROOM = 12
 
 
 def value_cell(figure: Figure, currency: str) -> Cell:
     """Return the cell of a value: exact, with what is to be known about it."""
     why = why_no_value(figure)
     text = fmt.exact(figure.value, figure.kpi, currency)
-    brief = fmt.whole(figure.value, figure.kpi, currency)
+    brief = _brief(figure.value, figure.kpi, currency)
     if figure.value is None:
         return Cell(text, title=why, spoken=f"none: {why}")
     if why:
@@ -34,6 +36,12 @@ def value_cell(figure: Figure, currency: str) -> Cell:
             brief=brief,
         )
     return Cell(text, title=dates(figure), cents=small_cents(figure.kpi), brief=brief)
+
+
+def _brief(value: float | None, kpi: Kpi, currency: str) -> str:
+    """Return what a crowded printed table says: whole units, or three digits where those have no room."""
+    text = fmt.whole(value, kpi, currency)
+    return text if len(text) <= ROOM else fmt.humanised(value, kpi, currency)
 
 
 def small_cents(kpi: Kpi) -> bool:
@@ -68,7 +76,7 @@ def day_cell(data: ReportData, kpi: Kpi) -> Cell:
     value = rows["value"].iloc[0]
     if not pd.isna(value):
         text = fmt.exact(float(value), kpi, data.currency)
-        brief = fmt.whole(float(value), kpi, data.currency)
+        brief = _brief(float(value), kpi, data.currency)
         return Cell(text, title=fmt.day(data.as_of), cents=small_cents(kpi), brief=brief)
     gap = bool(series.missing(kpi, rows).iloc[0])
     why = "no data for this day" if gap else "nothing to divide by on this day"

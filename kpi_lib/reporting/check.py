@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,7 +23,7 @@ _LOADS = {
 _LINKS = {("a", "href"), ("area", "href")}
 _CSS_URL = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 #: Words a page may hold for good reason are not looked at inside these.
-_SILENT = {"script", "style", "template", "code"}
+_SILENT = {"script", "style", "template", "code", "samp"}
 
 
 @dataclass
@@ -71,7 +72,12 @@ class _Reader(HTMLParser):
             self.page.stray.update(_STRAY.findall(data))
 
 
-def check_site(folder: Path) -> list[str]:
+def stray_words(text: str) -> frozenset[str]:
+    """Return the words of a text that on a page would be taken for a slip: ``NaN``, ``None`` and the like."""
+    return frozenset(_STRAY.findall(text))
+
+
+def check_site(folder: Path, allowed: Collection[str] = ()) -> list[str]:
     """Return what is wrong with a built site, one sentence each; an empty list when nothing is.
 
     Every link and asset must resolve inside the site, nothing may be loaded from another host, each
@@ -82,6 +88,8 @@ def check_site(folder: Path) -> list[str]:
     ----------
     folder
         The site's root.
+    allowed
+        Words that would be a slip, but that the definitions hold themselves: a location may be called "None".
     """
     files = sorted(folder.rglob("*.html"))
     if not (folder / "index.html").is_file():
@@ -90,6 +98,7 @@ def check_site(folder: Path) -> list[str]:
     problems = []
     for file, page in zip(files, pages.values(), strict=True):
         name = file.relative_to(folder).as_posix()
+        page.stray -= set(allowed)
         problems += [f"{name}: {problem}" for problem in _page_problems(file, page)]
         problems += [f"{name}: {problem}" for problem in _reference_problems(file, page, folder, pages)]
     for file in sorted(folder.rglob("*.css")):

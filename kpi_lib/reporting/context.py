@@ -174,6 +174,22 @@ class SiteContext:
         return self.trusted and not self.gate.warnings and not self.noticed
 
     @property
+    def verdict(self) -> str:
+        """Whether the figures may be trusted, as the headline of a page about all of them."""
+        if self.banner:
+            return "Not all figures are of this night"
+        if not self.gate.ok:
+            return "Not to be trusted as it is: critical checks failed"
+        if not self.complete:
+            through = f"only through {day(self.watermark)}" if self.watermark else "as far as nobody knows"
+            return f"Read with care: the sources are complete {through}"
+        count = len(self.noticed)
+        if count:
+            things = "one thing" if count == 1 else f"{count} things"
+            return f"Complete through {self.as_of_words}, with {things} to know"
+        return f"Complete through {self.as_of_words}, and checked"
+
+    @property
     def mark(self) -> str:
         """The sign before the status: all is well, something to read first, or not to be trusted as it is."""
         if self.healthy:
@@ -205,6 +221,26 @@ class SiteContext:
             return item if used[item.label] == 1 else NavItem(f"{item.label}, {domain}", item.href)
 
         return tuple(named(item) for item in items)
+
+    def sections(self) -> tuple[tuple[NavItem, tuple[NavItem, ...]], ...]:
+        """Return the navigation by domain: a link to each domain with its pages; loose links have none.
+
+        A site of one domain has loose links only: nothing has to be told apart.
+        """
+        titles = dict(self.domains)
+        folders = [item.href.partition("/")[0] for item in self.nav]
+        held = {folder for folder in folders if folder in titles}
+        if len(held) < 2:
+            return tuple((item, ()) for item in self.nav)
+        found: dict[str, list[NavItem]] = {}
+        for folder, item in zip(folders, self.nav, strict=True):
+            found.setdefault(folder if folder in held else item.href, []).append(item)
+        return tuple(
+            (NavItem(self.domain_label(items[0].href) or titles[name], items[0].href), tuple(items))
+            if name in held
+            else (items[0], ())
+            for name, items in found.items()
+        )
 
     @property
     def as_of_words(self) -> str:

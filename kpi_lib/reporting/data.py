@@ -13,7 +13,7 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
 from kpi_lib.catalogue.targets import Target
 from kpi_lib.errors import DataError, UsageError
-from kpi_lib.periods import Window
+from kpi_lib.periods import Window, iso_day
 from kpi_lib.reporting.markup import text_html
 from kpi_lib.reporting.theme import notebook_style
 
@@ -37,6 +37,9 @@ class Reader(Protocol):
 
     def rollups(self, as_of: Any = None, entity: str = "ALL") -> pd.DataFrame:
         """Return the long frame of one as-of day and entity."""
+
+    def rollups_of(self, kpi: str, as_of: Any = None) -> pd.DataFrame:
+        """Return the long frame of one as-of day and KPI, all entities."""
 
     def daily(
         self, entity: str = "ALL", kpi: str | None = None, since: Any = None, until: Any = None
@@ -150,16 +153,24 @@ class ReportData:
         return frame.set_index("date_key").sort_index()[["value", "numerator", "denominator"]]
 
     def of_entity(self, entity: str, kpi_code: str, window: str) -> Figure | None:
-        """Return a KPI's figure for another entity (read when first asked for); None where it has none."""
+        """Return a KPI's figure for another entity; None where it has none.
+
+        All entities of the KPI are read when one of them is first asked for: there may be hundreds.
+        """
         code = self.catalogue.entity(entity).code
         if code == self.entity.code:
             return self.row(kpi_code, window)
         if self.reader is None:
             return None
-        if code not in self._others:
-            rollups = self.reader.rollups(as_of=self.as_of, entity=code)
-            self._others[code] = _figures(rollups, self.catalogue)
-        return self._others[code].get((self.catalogue.kpi(kpi_code).id, window, MAIN_COMPARISON))
+        chosen = self.catalogue.kpi(kpi_code)
+        if chosen.code not in self._others:
+            rows = self.reader.rollups_of(chosen.code, as_of=self.as_of)
+            self._others[chosen.code] = {
+                int(str(entity_id)): _figures(own, self.catalogue)
+                for entity_id, own in rows.groupby("entity_id")
+            }
+        own = self._others[chosen.code].get(self.catalogue.entity(code).id, {})
+        return own.get((chosen.id, window, MAIN_COMPARISON))
 
     def _repr_html_(self) -> str:
         """Say what this is and give the notebook the look of the pages."""
@@ -180,7 +191,7 @@ class ReportData:
         }
 
     @cached_property
-    def _others(self) -> dict[str, Mapping[tuple[int, str, str], Figure]]:
+    def _others(self) -> dict[str, Mapping[int, Mapping[tuple[int, str, str], Figure]]]:
         return {}
 
 
@@ -243,7 +254,7 @@ def _date(value: dt.date | str) -> dt.date:
     if isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return iso_day(value)
     except ValueError as error:
         raise UsageError(f"'{value}' is no date.", where="as_of", remedy="Write it as 2026-11-20.") from error
 

@@ -13,11 +13,16 @@ from kpi_lib.reporting.brief import Brief, BriefReader, load_brief
 from kpi_lib.reporting.data import Reader, ReportData, load_report
 from kpi_lib.reporting.definitions import definition_rows
 from kpi_lib.reporting.downloads import FOLDER, kpi_csv_name
+from kpi_lib.reporting.locations import locations_piece
 from kpi_lib.reporting.markup import text_html, text_markdown
 from kpi_lib.reporting.notes import notes as note_list
 from kpi_lib.reporting.notes import window_dates
-from kpi_lib.reporting.piece import Piece, section
+from kpi_lib.reporting.piece import Piece, section, stacked
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece, with_heading
+from kpi_lib.reporting.quality_data import QualityReader, load_quality
+from kpi_lib.reporting.quality_page import QualityPage
+from kpi_lib.reporting.restated import RestatedPage, RestatedReader, load_restated
+from kpi_lib.reporting.sheet import Sheet
 
 COMPLETE = "kpi-complete"
 HEADINGS = {
@@ -49,12 +54,22 @@ def scorecard(wh: ScorecardReader, as_of: dt.date | str | None = None, person: s
     return load_board(wh, as_of, person)
 
 
+def quality(wh: QualityReader, as_of: dt.date | str | None = None) -> QualityPage:
+    """Read the data quality page (see :func:`kpi_lib.reporting.quality_data.load_quality`)."""
+    return QualityPage(load_quality(wh, as_of))
+
+
+def restatements(wh: RestatedReader, as_of: dt.date | str | None = None) -> RestatedPage:
+    """Read the page of restatements (see :func:`kpi_lib.reporting.restated.load_restated`)."""
+    return load_restated(wh, as_of)
+
+
 def brief(wh: BriefReader, as_of: dt.date | str | None = None) -> Brief:
     """Read what the leadership brief shows (see :func:`kpi_lib.reporting.brief.load_brief`)."""
     return load_brief(wh, as_of)
 
 
-def headline(report: ReportData | Board, kpi: str | None = None) -> Piece:
+def headline(report: ReportData | Board | Sheet, kpi: str | None = None) -> Piece:
     """Return the sentence that answers the question, with the dates and amounts under it.
 
     Parameters
@@ -64,6 +79,8 @@ def headline(report: ReportData | Board, kpi: str | None = None) -> Piece:
     kpi
         The KPI of the sentence; by default the domain's headline. Of a scorecard, a drill-down page.
     """
+    if isinstance(report, Sheet):
+        return report.headline()
     if isinstance(report, Board):
         return board_pieces.headline(report, kpi)
     chosen = report.kpi(kpi)
@@ -102,7 +119,9 @@ def chart(report: ReportData | Board, kind: str, kpi: str | None = None) -> Piec
     return chart_piece(sketch, f"chart-{kind}", HEADINGS.get(kind, ""))
 
 
-def table(report: ReportData | Board, kind: str, group: str | None = None, kpi: str | None = None) -> Piece:
+def table(
+    report: ReportData | Board | Sheet, kind: str, group: str | None = None, kpi: str | None = None
+) -> Piece:
     """Return a table.
 
     Parameters
@@ -110,17 +129,32 @@ def table(report: ReportData | Board, kind: str, group: str | None = None, kpi: 
     report
         The report's data.
     kind
-        ``group`` (the KPIs of ``group``), ``contributions``, or of one ``kpi``: ``windows``,
+        ``groups`` (all KPIs, group by group), ``group`` (those of one), ``contributions``, ``locations``
+        (the headline by location), or of one ``kpi``: ``windows``,
         ``entities``, ``data``. Of a scorecard: ``metrics``, ``cohorts``, or a detail view's name.
     group
         The group's code; without it every KPI.
     kpi
         The KPI; by default the domain's headline.
     """
+    if isinstance(report, Sheet):
+        return report.table(kind)
     if isinstance(report, Board):
         return board_pieces.table(report, kind)
     if kind == "group":
         return _group(report, group)
+    if kind == "groups":
+        return stacked(
+            [
+                _group(report, item.code)
+                for item in report.catalogue.groups
+                if report.catalogue.in_group(item.code)
+            ]
+        )
+    if kind == "locations":
+        return locations_piece(report)
+    if kind == "contributions" and not report.catalogue.contributions:
+        return Piece("", "", "")
     if kind == "contributions":
         grid = tables.contributions_grid(report, "mtd")
         return grid_piece(grid, "contributions", "What made the difference, month to date")

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue
-from kpi_lib.catalogue.scorecard import Scorecard
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.brief import BriefReader
+from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.data import ReportData
 
 #: More roll-up rows than this make a slow workbook: then only the whole is written, and the API has the rest.
 MOST_ROWS = 20_000
-_WITHHELD = "not shown here: it concerns a person"
 
 
 @dataclass(frozen=True)
@@ -85,22 +84,7 @@ def load_exported(
         report=replace(report, reader=None) if report is not None else None,
         board=replace(board, reader=None) if board is not None else None,
         rollups=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
-        checks=_without_persons(wh.checks(1), board.scorecard if board is not None else None),
+        checks=without_persons(wh.checks(1), board.scorecard if board is not None else None),
         complete=complete,
         error=error,
     )
-
-
-def _without_persons(checks: pd.DataFrame, card: Scorecard | None) -> pd.DataFrame:
-    """Return checks whose findings name no person and no figure that a person answers for."""
-    if card is None or checks.empty:
-        return checks
-    words = {owner.person_name for owner in card.owners}
-    for metric in card.metrics:
-        if metric.personal:
-            words |= {metric.key, metric.label}
-
-    def withheld(text: object) -> object:
-        return _WITHHELD if any(word in str(text) for word in words) else text
-
-    return checks.assign(**{name: checks[name].map(withheld) for name in ("expected", "observed")})

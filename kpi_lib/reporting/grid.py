@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kpi_lib.reporting.format import LEVEL, Change
-from kpi_lib.reporting.markup import hidden, text_html, text_typst
+from kpi_lib.reporting.markup import breakable, hidden, text_html, text_typst
 from kpi_lib.reporting.theme import tokens
 
 #: A printed table with more columns is set smaller and shows amounts in whole units.
@@ -224,7 +224,7 @@ def _cell_typst(cell: Cell, total: bool, crowded: bool) -> str:
     if cell.typst:
         return cell.typst
     shown = cell.brief if crowded and cell.brief else cell.text
-    text = text_typst(shown + cell.mark)
+    text = text_typst(breakable(shown + cell.mark))
     return f"text(weight: 600, {text})" if total else text
 
 

@@ -165,7 +165,7 @@ def write_text(path: Path, text: str) -> Path:
 def write_assets(site: Path) -> None:
     """Write the site's style sheet, fonts and scripts, once for all pages."""
     theme.write_assets(site / "assets")
-    for script in ("age.js", "sort.js", "charts.js"):
+    for script in ("age.js", "sort.js", "filter.js", "charts.js"):
         shutil.copyfile(TEMPLATES / "site" / script, site / "assets" / script)
     write_bundle(site / "assets")
 
@@ -190,15 +190,36 @@ def _render(
         context=context,
         policy=Markup(POLICY),  # noqa: S704
         root=root_of(page),
-        nav=[
-            _Link(item.label, relative(item.href, page), _current(item.href, page))
-            for item in context.distinct(context.nav)
-        ],
+        **_navigation(page, context),
         downloads=[_Link(item.label, relative(item.href, page)) for item in (*context.files, *downloads)],
         link=functools.partial(relative, page=page),
         **values,
     )
     return text
+
+
+def _navigation(page: str, context: SiteContext) -> dict[str, Any]:
+    """Return the links to the domains or, of a site of one, to its pages; and those of the page's domain."""
+    sections = context.sections()
+    folder = page.partition("/")[0]
+    pages = next((items for _, items in sections if items and items[0].href.startswith(f"{folder}/")), ())
+    tops = [
+        _Link(
+            top.label,
+            relative(top.href, page),
+            "true" if items and items == pages else _current(top.href, page),
+        )
+        for top, items in sections
+    ]
+    checks = next((item for item in context.nav if item.href == f"{folder}/data_quality.html"), None)
+    own = [_Link(item.label, relative(item.href, page), _current(item.href, page)) for item in pages]
+    return {
+        "nav": tops,
+        "pages": own,
+        "domain_title": dict(context.domains).get(folder, ""),
+        # Of the whole site the home page tells what the checks noticed; of a domain, its own page does.
+        "checks": relative(checks.href, page) if checks else "",
+    }
 
 
 def page_title(title: str, page: str, context: SiteContext) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 _PUNCTUATION = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ENDLESS = re.compile(r"\w{41,}")
 Style = Literal["", "strong", "muted"]
 
 
@@ -28,6 +29,11 @@ def text_typst(text: str) -> str:
     """Return a Typst string literal: no markup is read in it."""
     flat = _CONTROL.sub("", text).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + flat.replace("\n", " ").replace("\t", " ") + '"'
+
+
+def breakable(text: str) -> str:
+    """Return text in which a word that no column is wide enough for may break."""
+    return _ENDLESS.sub(lambda word: "\u200b".join(re.findall(r".{1,12}", word[0])), text)
 
 
 def raw_typst(code: str) -> str:

@@ -11,11 +11,12 @@ import pandas as pd
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import charts, series
 from kpi_lib.reporting import format as fmt
-from kpi_lib.reporting.cells import PARTIAL
+from kpi_lib.reporting.cells import PARTIAL, ROOM
 from kpi_lib.reporting.data import Figure, ReportData
+from kpi_lib.reporting.locations import UNASSIGNED
 from kpi_lib.reporting.markup import Prose, strong
 from kpi_lib.reporting.reasons import changed, dates, prior_days, why_no_change
-from kpi_lib.reporting.tables import SEED_WINDOWS, UNASSIGNED, window_label
+from kpi_lib.reporting.tables import SEED_WINDOWS, window_label
 from kpi_lib.reporting.words import month_complete
 
 
@@ -42,7 +43,11 @@ def window_dates(data: ReportData) -> tuple[Prose, ...]:
     """Return what hovering tells on a page and paper has to say: the dates of every window."""
     figures = [data.row(data.kpi().code, name) for name in SEED_WINDOWS]
     spans = [f"{window_label(figure.window).lower()} {dates(figure)}" for figure in figures if dates(figure)]
-    whole = f" Amounts in the wide tables are in whole {data.currency}."
+    whole = f" Amounts in the wide tables are in whole {data.currency}"
+    shown = [data.row(kpi.code, name) for kpi in data.catalogue.kpis for name in SEED_WINDOWS]
+    if any(len(fmt.whole(figure.value, figure.kpi, data.currency)) > ROOM for figure in shown):
+        whole += ", or in three digits where they are too long for that"
+    whole += "."
     return (Prose.of(strong("The windows"), f": {'; '.join(spans)}.{whole}"),)
 
 
@@ -83,7 +88,8 @@ def _incomplete(figures: Sequence[Figure], prior: bool) -> list[Prose]:
         days = figure.prior_missing_days if prior else figure.missing_days
         if reason in ("partial", "not_loaded"):
             stock = reason == "partial" and figure.kpi.kind == "last"
-            gaps[reason, figure.window.name, days, stock].append(figure.kpi)
+            # Where nothing at all is there, it does not matter of how many days.
+            gaps[reason, figure.window.name, days if reason == "partial" else 0, stock].append(figure.kpi)
     windows: dict[tuple[str, int, tuple[str, ...]], list[Figure]] = defaultdict(list)
     for (reason, window, days, _), kpis in gaps.items():
         sample = next(figure for figure in figures if figure.window.name == window and figure.kpi == kpis[0])

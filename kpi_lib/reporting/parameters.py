@@ -103,8 +103,10 @@ def _check_value(name: str, value: Scalar, known: Mapping[str, Scalar], path: Pa
             where=where,
         )
     if isinstance(value, str) and value and _DATE_NAME.fullmatch(name):
+        from kpi_lib.periods import iso_day
+
         try:
-            dt.date.fromisoformat(value)
+            iso_day(value)
         except ValueError:
             raise UsageError(
                 f"'{value}' is not a date.", where=where, remedy="Write it as YYYY-MM-DD."

@@ -236,6 +236,7 @@ def _run(context: SiteContext, heading: str, whose: str) -> dict[str, Any]:
         "footer": footer,
         "banner": context.banner,
         "fonts": {"text": tokens.text, "serif": tokens.serif},
+        "unprintable": theme.unprintable(),
         "colours": tokens.light,
     }
 

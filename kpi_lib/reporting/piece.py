@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpi_lib.reporting.markup import raw_typst
@@ -38,7 +39,9 @@ class Piece:
     layout: str = "two"
 
     def __or__(self, other: Piece) -> Piece:
-        """Return both, side by side on wide screens."""
+        """Return both, side by side on wide screens; an empty one takes no place."""
+        if not (self.html and other.html):
+            return self if self.html else other
         markdown = f"{self.markdown}\n\n{other.markdown}"
         if self.typst and other.typst:
             columns = f"#v(6pt)\n#grid(columns: (1fr, 1fr), column-gutter: 18pt, {self.typst}, {other.typst})"
@@ -64,4 +67,13 @@ def section(name: str, heading: str, *content: str, classes: str = "group") -> s
     return (
         f'<section class="{classes}" aria-labelledby="{name}"><h2 id="{name}">{heading}</h2>'
         f"{''.join(content)}</section>"
+    )
+
+
+def stacked(pieces: Sequence[Piece]) -> Piece:
+    """Return pieces below one another as one."""
+    return Piece(
+        html="".join(piece.html for piece in pieces),
+        markdown="\n\n".join(piece.markdown for piece in pieces),
+        plain="\n\n".join(piece.plain for piece in pieces),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.reporting import theme
-from kpi_lib.reporting.context import SiteContext
+from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.html import read_notebook, render_template, root_of
 
 #: Quarto's own pages need their inline scripts and styles; still nothing may come from another host.
@@ -52,8 +52,10 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
             "title": context.title,
             "navbar": {
                 "left": [
-                    {"text": item.label, "href": f"{ROOT}{item.href}"}
-                    for item in context.distinct(context.nav)
+                    {"text": top.label, "menu": [_nav_link(item) for item in items]}
+                    if items
+                    else _nav_link(top)
+                    for top, items in context.sections()
                 ],
                 "search": True,
             },
@@ -66,6 +68,10 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
             }
         },
     }
+
+
+def _nav_link(item: NavItem) -> dict[str, str]:
+    return {"text": item.label, "href": f"{ROOT}{item.href}"}
 
 
 def joined(paths: Sequence[Path], front: Mapping[str, str]) -> Any:

@@ -31,10 +31,11 @@ _REFERENCE = re.compile(r'\b(href|src)="([^"]*)"')
 
 @dataclass(frozen=True)
 class Section:
-    """A titled list of links; the links are relative to the site's root."""
+    """A titled list of links, relative to the site's root; a ``folded`` one opens when a reader asks."""
 
     title: str
     links: tuple[NavItem, ...]
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def kpi_sections(catalogue: Catalogue) -> tuple[Section, ...]:
                 NavItem(kpi.title, f"{catalogue.domain}/kpi/{kpi.code}.html")
                 for kpi in catalogue.in_group(group.code)
             ),
+            folded=True,
         )
         for group in catalogue.groups
     )

@@ -18,15 +18,13 @@ from kpi_lib.reporting.contributions import Contribution, contributions
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.definitions import column_title
 from kpi_lib.reporting.grid import Cell, Column, Grid, Row
+from kpi_lib.reporting.locations import entities_grid
 from kpi_lib.reporting.reasons import dates, versus, why_no_change
 from kpi_lib.reporting.spark import bar, bar_place, sparkline
 from kpi_lib.reporting.theme import tokens
 
 SEED_WINDOWS = ("mtd", "qtd", "ytd", "last28")
 DATA_DAYS = 28
-ENTITY_WINDOWS = ("mtd", "ytd")
-#: The entity of what belongs to none; it is shown only when it has something.
-UNASSIGNED = "UNASSIGNED"
 
 
 def table_windows(data: ReportData) -> list[Window]:
@@ -42,8 +40,13 @@ def window_label(window: Window) -> str:
 
 
 def kpi_href(data: ReportData, code: str) -> str:
-    """Return the link from the dashboard to a KPI's page; empty when the domain makes none."""
-    return f"kpi/{code}.html" if any(report.foreach == "kpi" for report in data.catalogue.reports) else ""
+    """Return the link from a dashboard to a KPI's page; empty when the domain makes none.
+
+    A location's dashboard lies a folder deeper than that of the whole.
+    """
+    if not any(report.foreach == "kpi" for report in data.catalogue.reports):
+        return ""
+    return f"{'' if data.entity.id == 0 else '../'}kpi/{code}.html"
 
 
 def group_grid(data: ReportData, kpis: Sequence[Kpi], label: str) -> Grid:
@@ -178,31 +181,6 @@ def _difference(figure: Figure, currency: str) -> str:
         return fmt.signed(figure.delta, figure.kpi, currency)
     text = fmt.exact(figure.delta, figure.kpi, currency)
     return f"+{text}" if figure.delta > 0 else text
-
-
-def entities_grid(data: ReportData, kpi: Kpi) -> Grid:
-    """Return a KPI's month and year to date for every location beside the whole."""
-    columns = [Column("Location", number=False)]
-    for name in ENTITY_WINDOWS:
-        figure = data.row(kpi.code, name)
-        columns += [
-            Column(window_label(figure.window), _short_span(figure), dates(figure)),
-            Column(versus(figure), title=_prior_span(figure)),
-        ]
-    rows = []
-    for entity in data.catalogue.entities:
-        figures = [data.of_entity(entity.code, kpi.code, name) for name in ENTITY_WINDOWS]
-        known = [figure for figure in figures if figure is not None]
-        if len(known) < len(figures) or all(figure.value is None for figure in known):
-            continue
-        if entity.code == UNASSIGNED and not any(figure.value for figure in known):
-            continue
-        cells = [Cell(entity.name)]
-        for figure in known:
-            cells += [value_cell(figure, data.currency), change_cell(figure, data.currency)]
-        rows.append(Row(tuple(cells), total=entity.id == 0))
-    rows.sort(key=lambda row: row.total)
-    return Grid(f"{kpi.name} by location", tuple(columns), tuple(rows))
 
 
 def data_grid(data: ReportData, kpi: Kpi, count: int = DATA_DAYS) -> Grid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from kpi_lib.errors import UsageError
+from kpi_lib.periods import iso_day
 
 Day = dt.date | str | None
 EVER = (dt.date(1, 1, 1), dt.date(9999, 12, 31))
@@ -19,7 +20,7 @@ def read_day(value: Day, what: str) -> dt.date | None:
     if isinstance(value, dt.date):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return iso_day(value)
     except (TypeError, ValueError) as error:
         raise UsageError(f"'{value}' is no date.", where=what, remedy="Write it as 2026-11-20.") from error
 

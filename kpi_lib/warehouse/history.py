@@ -13,6 +13,7 @@ import pandas as pd
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.errors import UsageError, WarehouseError, did_you_mean
 from kpi_lib.frames import LAYOUT, ROLLUP_COLUMNS, ROLLUP_KEYS
+from kpi_lib.periods import iso_day
 from kpi_lib.warehouse import history_sql
 from kpi_lib.warehouse.ledger_tables import PUBLICATION, SNAPSHOT
 from kpi_lib.warehouse.protocol import Warehouse
@@ -264,7 +265,7 @@ def _layout(described: Mapping[str, Any]) -> dict[str, Any]:
 
 def _day(value: dt.date | str, what: str) -> dt.date:
     try:
-        day = value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
+        day = value if isinstance(value, dt.date) else iso_day(value)
     except ValueError as error:
         raise UsageError(f"'{value}' is no date.", where=what, remedy="Write it as 2026-11-20.") from error
     return day.date() if isinstance(day, dt.datetime) else day

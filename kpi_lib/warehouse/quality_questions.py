@@ -1,32 +1,81 @@
-"""The question about the checks: what the gate found."""
+"""The questions about the data's quality: what the gate found, how many rows each table holds."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from kpi_lib.catalogue import Catalogue
+from kpi_lib.catalogue.scorecard import load_scorecard
+from kpi_lib.warehouse.ledger_tables import SNAPSHOT
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.tables import (
+    DASHBOARD,
+    DQ_RESULTS,
+    FACTS,
+    SCORECARD,
+    SCORECARD_HISTORY,
+    SOURCE_LOAD,
+    declared_types,
+)
 
-DQ_RESULTS = "ops.dq_results"
-_NEWEST = f"""
+_NEWEST_RUNS = f"""
 SELECT * FROM {DQ_RESULTS} AS r
-WHERE r.run_id IN (SELECT run_id FROM {DQ_RESULTS} GROUP BY run_id ORDER BY run_id DESC LIMIT {{runs}})
-ORDER BY r.run_id, r.table_name, r.check_name
+WHERE r.run_id IN (
+  SELECT run_id FROM {DQ_RESULTS} GROUP BY run_id ORDER BY MAX(checked_at) DESC, run_id DESC LIMIT {{runs}}
+)
+ORDER BY r.checked_at, r.run_id, r.table_name, r.check_name
 """  # noqa: S608
 
 
 class QualityQuestions:
     """What a reader can be asked about the checks; a part of :class:`~kpi_lib.warehouse.reader.Reader`."""
 
+    catalogue: Catalogue
     _warehouse: Warehouse
 
     def checks(self, runs: int = 30) -> pd.DataFrame:
-        """Return what the gate found in its newest runs; one row a rule and run, no row without a gate.
+        """Return what the gate found in its newest runs, those that were not published included.
 
         Parameters
         ----------
         runs
             How many runs.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``run_id, checked_at, domain, as_of_date, table_name, check_name, column_name, kind, severity,
+            success, expected, observed, remedy, failing`` (JSON text without personal data); one row a rule
+            and run, the oldest run first, each run by table and rule.
         """
         if not self._warehouse.exists(DQ_RESULTS):
-            return pd.DataFrame()
-        return self._warehouse.query(_NEWEST.format(runs=int(runs)))
+            return pd.DataFrame(columns=list(declared_types(DQ_RESULTS)))
+        return self._warehouse.query(_NEWEST_RUNS.format(runs=int(runs)))
+
+    def row_counts(self) -> pd.DataFrame:
+        """Return ``table_name, what, row_count`` of the domain's sources, models, facts and roll-ups."""
+        named = [item for item in self._tables() if self._warehouse.exists(item[0])]
+        if not named:
+            return pd.DataFrame({"table_name": [], "what": [], "row_count": []})
+        # The names are those of the definitions, which the warehouse has just been asked for.
+        counts = " UNION ALL ".join(
+            f"SELECT '{table}' AS table_name, COUNT(*) AS row_count FROM {table}"  # noqa: S608
+            for table, _ in named
+        )
+        found = self._warehouse.query(counts).set_index("table_name")["row_count"]
+        rows = [(table, what, int(found[table])) for table, what in named]
+        return pd.DataFrame(rows, columns=["table_name", "what", "row_count"])
+
+    def _tables(self) -> list[tuple[str, str]]:
+        catalogue = self.catalogue
+        tables = [(f"{source.layer}.{source.name}", "source") for source in catalogue.sources]
+        tables.append((SOURCE_LOAD, "load record"))
+        tables += [(model.table, "mart") for model in catalogue.models]
+        if catalogue.kpis:
+            tables += [(FACTS, "daily facts"), (DASHBOARD, "roll-ups"), (SNAPSHOT, "published values")]
+        if catalogue.has_scorecard:
+            card = load_scorecard(catalogue.folder)
+            tables += [(model.table, "mart") for model in card.models]
+            tables += [(view.table, "detail view") for view in card.views]
+            tables += [(SCORECARD, "scorecard"), (SCORECARD_HISTORY, "published scorecards")]
+        return list(dict.fromkeys(tables))

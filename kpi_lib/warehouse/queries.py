@@ -28,6 +28,11 @@ SELECT * EXCEPT (payload)
 FROM kpi.agg_kpi_dashboard
 WHERE as_of_date = @as_of AND entity_id = @entity_id
 """
+WIDE_OF_KPI = """
+SELECT * EXCEPT (payload)
+FROM kpi.agg_kpi_dashboard
+WHERE as_of_date = @as_of AND kpi_id = @kpi_id
+"""
 DAILY = """
 SELECT date_key, kpi_id, entity_id, value, numerator, denominator
 FROM kpi.fact_kpi_daily

@@ -179,7 +179,20 @@ class Reader(History, QualityQuestions, ScorecardQuestions):
 
         An entity that has no figures on that day gives an empty frame.
         """
-        wide = self._of_day(queries.WIDE, as_of, entity)
+        return self._long(self._of_day(queries.WIDE, as_of, entity))
+
+    def rollups_of(self, kpi: str | int, as_of: Day = None) -> pd.DataFrame:
+        """Return a day's roll-ups of one KPI for every entity, in the form of :meth:`rollups`."""
+        self._require_kpis()
+        self._require_published()
+        day = read_day(as_of, "as_of") or self.as_of()
+        wide = self.query(queries.WIDE_OF_KPI, {"as_of": day, "kpi_id": self.catalogue.kpi(kpi).id})
+        if wide.empty:
+            self._require_day(day)
+        return self._long(wide)
+
+    def _long(self, wide: pd.DataFrame) -> pd.DataFrame:
+        """Return the dashboard's rows in the long form, with the days of each window."""
         long = self._melt(wide)
         spans = periods.spans(
             wide["as_of_date"].unique(),

@@ -24,6 +24,8 @@ SCORECARD = "kpi.dashboard_kpis"
 SCORECARD_HISTORY = "kpi.dashboard_kpis_history"
 SCORECARD_TREND = "kpi.dashboard_kpis_trend"
 SCORECARD_STATE = "kpi.dashboard_kpis_state"
+#: What the gate found, one row a rule and run.
+DQ_RESULTS = "ops.dq_results"
 
 #: Named parameters that every SQL file may use.
 PARAMETERS: Mapping[str, str] = {
@@ -87,6 +89,22 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
         "metric_value": "FLOAT64",
     },
     SCORECARD_STATE: {"as_of_date": "DATE", "fiscal_year": "INT64", "updated_at": "TIMESTAMP"},
+    DQ_RESULTS: {
+        "run_id": "STRING",
+        "checked_at": "TIMESTAMP",
+        "domain": "STRING",
+        "as_of_date": "DATE",
+        "table_name": "STRING",
+        "check_name": "STRING",
+        "column_name": "STRING",
+        "kind": "STRING",
+        "severity": "STRING",
+        "success": "BOOL",
+        "expected": "STRING",
+        "observed": "STRING",
+        "remedy": "STRING",
+        "failing": "STRING",
+    },
     "kpi.schema_version": {"table_name": "STRING", "version": "INT64"},
     **LEDGER_TABLES,
 }

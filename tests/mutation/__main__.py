@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import datetime as dt
 import json
 import os
 import resource
@@ -34,20 +35,22 @@ TESTS = (
     "tests/property/test_rollup_properties.py",
     "tests/oracle/test_periods_oracle.py",
     "tests/oracle/test_rollup_oracle.py",
+    "tests/property/test_refresh_properties.py",
     "tests/unit/test_ledger.py",
 )
 # A test of speed would fail by chance on a busy machine.
 LEFT_OUT = "not well_under_a_second"
 MEMORY = 6 << 30
-_DATA = (bool, int, float, str, tuple, dict, frozenset)
+_DATA = (bool, int, float, str, tuple, dict, frozenset, dt.timedelta)
 KILLED, SURVIVED, UNSEEN, TIMED_OUT = "killed", "survived", "never run", "timed out"
 
 
 class Mutations:
     """A pytest plugin that takes the place of its loop over the tests."""
 
-    def __init__(self, only: str, every: int, report: Path) -> None:
-        self.only, self.every, self.report = only, every, report
+    def __init__(self, only: str, again: Path | None, report: Path) -> None:
+        self.only, self.report = only, report
+        self.before = None if again is None else _unnoticed(again)
         self.lines: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
 
@@ -73,7 +76,9 @@ class Mutations:
         for path in _modules():
             if self.only in str(path):
                 source = path.read_text(encoding="utf-8")
-                for site in sites(source)[:: self.every]:
+                for site in sites(source):
+                    if self.before is not None and (path.name, site.before, site.after) not in self.before:
+                        continue
                     outcome = self._try(path, source, site, items)
                     results.append((str(path.relative_to(ROOT)), site, outcome))
                     self._tell(results)
@@ -118,6 +123,15 @@ class Mutations:
         self.report.write_text(
             json.dumps({"noticed": noticed, "tried": len(kept), "changes": rows}, indent=1), encoding="utf-8"
         )
+
+
+def _unnoticed(report: Path) -> set[tuple[str, str, str]]:
+    rows = json.loads(report.read_text(encoding="utf-8"))["changes"]
+    return {
+        (Path(row["file"]).name, row["before"], row["after"])
+        for row in rows
+        if row["outcome"] in (SURVIVED, UNSEEN)
+    }
 
 
 def _passes(item: pytest.Item) -> bool:
@@ -253,12 +267,12 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--only", default="", help="part of a path, e.g. compute/sums")
-    parser.add_argument("--every", type=int, default=1, help="try each n-th change only")
+    parser.add_argument("--again", type=Path, help="a report: try only what nothing noticed there")
     parser.add_argument("--report", type=Path, default=Path("mutation.json"))
     chosen = parser.parse_args()
     os.chdir(ROOT)
     options = ["-p", "no:cacheprovider", "-n0", "-q", "-m", "not slow and not googlesql and not bigquery"]
-    plugin = Mutations(chosen.only, chosen.every, chosen.report)
+    plugin = Mutations(chosen.only, chosen.again, chosen.report)
     return int(pytest.main([*options, "-k", LEFT_OUT, "-s", *TESTS], plugins=[plugin]))
 
 

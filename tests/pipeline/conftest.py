@@ -14,6 +14,7 @@ import pytest
 
 from kpi_lib import cli
 from kpi_lib.catalogue import load_catalogue
+from kpi_lib.domains.marketplace.sample import make as make_marketplace
 from kpi_lib.domains.winery.sample import make
 from kpi_lib.warehouse import write_sources
 
@@ -24,6 +25,8 @@ domains = ["winery"]
 [site]
 title = "Larkspur Ridge"
 """
+
+BOTH = 'domains = ["winery", "marketplace"]\n[site]\ntitle = "Morning figures"\n'
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,31 @@ def call(*args: str) -> Outcome:
 @pytest.fixture
 def kpi() -> Iterator[Kpi]:
     yield call
+
+
+@pytest.fixture(scope="session")
+def both_once(tmp_path_factory: pytest.TempPathFactory, landing: Path) -> Path:
+    folder = new_workspace(tmp_path_factory.mktemp("both") / "project", landing)
+    (folder / "kpi.toml").write_text(BOTH)
+    shutil.copyfile(ROOT / "kpi_lib" / "domains" / "targets.json", folder / "targets.json")
+    sample = make_marketplace(UNTIL)
+    place = folder / "data" / "landing" / "marketplace"
+    write_sources(sample.frames, load_catalogue("marketplace"), place, sample.manifest)
+    reports = [report.name for report in load_catalogue("marketplace").reports]
+    asked = [word for name in ("daily_dashboard", *reports) for word in ("--only", name)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        outcome = call("nightly", "--renderer", "embedded", *asked)
+        assert outcome.code == 0, outcome.out + outcome.err
+    return folder
+
+
+@pytest.fixture
+def both(both_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "both"
+    shutil.copytree(both_once, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def edit_source(folder: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

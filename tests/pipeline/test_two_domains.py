@@ -15,40 +15,12 @@ import pytest
 
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.catalogue.scorecard import scorecard_of
-from kpi_lib.domains.marketplace.sample import make
 from kpi_lib.reporting.check import check_site
-from kpi_lib.warehouse import write_sources
 
-from .conftest import ROOT, UNTIL, Kpi, call, new_workspace, site_state
+from .conftest import BOTH, Kpi, site_state
 
-BOTH = 'domains = ["winery", "marketplace"]\n[site]\ntitle = "Morning figures"\n'
 #: One winery page is enough here; every marketplace page is made.
 ONLY = ("--only", "daily_dashboard")
-
-
-@pytest.fixture(scope="session")
-def both_once(tmp_path_factory: pytest.TempPathFactory, landing: Path) -> Path:
-    folder = new_workspace(tmp_path_factory.mktemp("both") / "project", landing)
-    (folder / "kpi.toml").write_text(BOTH)
-    shutil.copyfile(ROOT / "kpi_lib" / "domains" / "targets.json", folder / "targets.json")
-    sample = make(UNTIL)
-    place = folder / "data" / "landing" / "marketplace"
-    write_sources(sample.frames, load_catalogue("marketplace"), place, sample.manifest)
-    reports = [report.name for report in load_catalogue("marketplace").reports]
-    asked = [word for name in ("daily_dashboard", *reports) for word in ("--only", name)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        outcome = call("nightly", "--renderer", "embedded", *asked)
-        assert outcome.code == 0, outcome.out + outcome.err
-    return folder
-
-
-@pytest.fixture
-def both(both_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "both"
-    shutil.copytree(both_once, folder, symlinks=True)
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def table(folder: Path, sql: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_lib.catalogue.models import Entity
 from kpi_lib.compute import dashboard, rollup, unpivot
 from kpi_lib.errors import FrameError, UsageError
 from tests.oracle.cases import catalogue, kpi
@@ -148,3 +149,27 @@ def test_bad_wide_frames_are_not_unpivoted() -> None:
     with pytest.raises(FrameError, match="'entity_id' is missing"):
         unpivot(whole.drop(columns="entity_id"), KNOWN)
     assert len(unpivot(whole.iloc[:0], KNOWN)) == 0
+
+
+def test_a_huge_list_of_entities_is_rolled_up_like_any_other() -> None:
+    many = tuple(Entity(id=n, code=f"E{n}", name=str(n), type="shop") for n in range(20_000))
+    known = catalogue(kpis=(kpi(1, "sum"), kpi(6, "last")), entities=many)
+    days = pd.date_range("2025-01-01", periods=2)
+    keys = pd.MultiIndex.from_product(
+        [days, [1, 6], range(20_000)], names=["date_key", "kpi_id", "entity_id"]
+    )
+    facts = keys.to_frame(index=False)
+    facts["value"] = facts["entity_id"] + facts["date_key"].dt.day * 0.25
+    rows = rollup(facts, known, "2025-01-02", ["mtd"])
+    assert len(rows) == 40_000
+    sums = rows[rows["kpi_id"] == 1]
+    np.testing.assert_array_equal(sums["value"], sums["entity_id"] * 2 + 0.75)
+    stocks = rows[rows["kpi_id"] == 6]
+    np.testing.assert_array_equal(stocks["value"], stocks["entity_id"] + 0.5)
+
+
+def test_what_is_no_number_is_missing_and_never_zero() -> None:
+    rows = rollup(frame(value=[np.nan, 2.0]), KNOWN, ["2025-01-01", "2025-01-02"], ["mtd"])
+    assert rows["value"].isna().tolist() == [True, False]
+    assert rows["reason"].tolist() == ["not_loaded", "partial"]
+    assert rows["missing_days"].tolist() == [1, 1]

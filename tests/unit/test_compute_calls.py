@@ -11,6 +11,7 @@ import pytest
 from kpi_lib.compute import cube, dashboard, dashboard_from_facts, rollup, rollup_blocks, rollup_wide
 from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUPS
+from kpi_lib.periods import iso_day
 from tests.oracle.cases import catalogue, kpi, random_case
 
 SUM = kpi(1, "sum", format="currency", decimals=2)
@@ -75,6 +76,12 @@ def test_every_form_of_as_of_is_read() -> None:
         "tomorrow",
         20250103,
         "2025-01-03 10:00",
+        "20250103",
+        "2025-W01-5",
+        "2025-1-3",
+        "2025-01",
+        "2025-02-30",
+        "Jan 3, 2025",
         ("2025-01-04", "2025-01-03"),
         ("a", "b", "c"),
         [None],
@@ -85,6 +92,24 @@ def test_every_form_of_as_of_is_read() -> None:
 def test_an_as_of_that_is_no_date_is_told(as_of: object) -> None:
     with pytest.raises(UsageError, match="as_of"):
         rollup(facts({"2025-01-01": 1.0}), catalogue(kpis=(SUM,)), as_of)
+
+
+@pytest.mark.parametrize("written", ["20250103", "2025-W01-5", "2025-1-3", "3 Jan 2025", "2025-02-29", ""])
+def test_a_date_is_written_in_one_form(written: str) -> None:
+    assert iso_day("2024-02-29") == dt.date(2024, 2, 29)
+    with pytest.raises(ValueError, match=r"YYYY-MM-DD|day is out of range"):
+        iso_day(written)
+
+
+def test_an_unknown_entity_or_kpi_says_that_ids_and_codes_both_work() -> None:
+    known = catalogue()
+    assert known.entity(1) is known.entity("NORTH")
+    with pytest.raises(
+        DefinitionError, match=r"(?s)Did you mean 'NORTH'.*A code or an id will do, e\.g\. 'ALL' or 0"
+    ):
+        known.entity("NORHT")
+    with pytest.raises(DefinitionError, match=r"(?s)no KPI '99'.*'sum_1' or 1"):
+        known.kpi(99)
 
 
 def test_unknown_windows_comparisons_and_missing_catalogues_are_told() -> None:

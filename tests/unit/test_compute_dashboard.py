@@ -89,6 +89,21 @@ def test_unpivot_fills_missing_days_with_nulls_and_leaves_out_inactive_ones() ->
     assert cells["03-11", 4, 0] == 0.5
 
 
+def test_a_series_is_there_from_the_day_it_opens_to_the_day_it_closes() -> None:
+    days = pd.date_range("2024-03-01", "2024-09-30")
+    known = catalogue(kpis=(MONEY, kpi(2, "sum", since=dt.date(2024, 4, 1))))
+    wide = pd.DataFrame({"date_key": np.repeat(days, 2), "entity_id": np.tile([2, 3], len(days))})
+    made = unpivot(wide.assign(sum_1=1.0, sum_2=2.0), known)
+    spans = made.groupby(["kpi_id", "entity_id"])["date_key"].agg(["min", "max"]).astype(str)
+    # South opens on 10 March, East closes on 5 September.
+    assert spans.T.to_dict("list") == {
+        (1, 2): ["2024-03-10", "2024-09-30"],
+        (1, 3): ["2024-03-01", "2024-09-05"],
+        (2, 2): ["2024-04-01", "2024-09-30"],
+        (2, 3): ["2024-04-01", "2024-09-05"],
+    }
+
+
 def test_a_distinct_count_without_a_column_is_left_to_its_events() -> None:
     known = catalogue(kpis=(MONEY, kpi(10, "distinct")))
     wide = pd.DataFrame({"date_key": pd.to_datetime(["2025-01-01"]), "entity_id": [0], "sum_1": [1.0]})
@@ -231,6 +246,22 @@ def test_rounding_near_ties_is_pythons(whole: list[int], digits: int, divisor: f
     numbers = [number / divisor for number in whole]
     made = round_half_even(np.array(numbers), np.full(len(numbers), digits))
     assert made.tolist() == [round(number, digits) + 0.0 for number in numbers]
+
+
+def test_rounding_of_large_numbers_near_ties_is_pythons() -> None:
+    rng = np.random.default_rng(1)
+    for size in (1e6, 1e9, 1e11, 1e12):
+        for digits in (1, 2, 3):
+            # Ties in decimal that are none in binary: scaled, some land on the wrong side of a half.
+            numbers = ((rng.integers(0, int(size), 3000) * 10 + 5) / 10.0 ** (digits + 1)).tolist()
+            numbers += [-number for number in numbers]
+            made = round_half_even(np.array(numbers), np.full(len(numbers), digits))
+            assert made.tolist() == [round(number, digits) for number in numbers]
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    made = round_half_even(np.array([-0.001, -0.0, 0.001, -0.5]), np.array([2, 2, 2, 0]))
+    assert [str(number) for number in made] == ["0.0"] * 4
 
 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1))

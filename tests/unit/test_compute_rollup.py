@@ -268,6 +268,11 @@ def test_parents_are_summed_by_day_before_anything_else() -> None:
     pd.testing.assert_frame_equal(with_parents(whole, catalogue(kpis=kpis)), whole)
 
 
+def test_a_change_too_large_for_a_number_has_no_percentage() -> None:
+    row = only(facts({"2024-01-01": 1e-200, "2025-01-01": 1e200}, 6), "2025-01-01", "mtd")
+    assert picked(row, *NUMBERS) == (1e200, 1e-200, 1e200, None)
+
+
 def test_a_parents_day_is_missing_when_an_active_child_is() -> None:
     leaves = pd.concat(
         [facts({"2024-03-01:2024-03-12": 1.0}, 1, 1), facts({"2024-03-10": 2.0, "2024-03-11": None}, 1, 2)]

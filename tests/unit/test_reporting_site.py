@@ -79,7 +79,9 @@ def test_two_domains_each_with_its_own_headline_and_state(tmp_path: Path) -> Non
     text = write_home(
         tmp_path, context(), [home(), home(domain="market", title="Market", error="The gate <failed>.")]
     ).read_text()
-    assert "<h1>Larkspur Ridge</h1>" in text and text.count('<p class="lede">') == 2
+    assert '<p class="eyebrow">Larkspur Ridge</p>' in text and text.count('<p class="lede">') == 2
+    assert "<h1>Complete through Fri 20 Nov 2026, and checked</h1>" in text
+    assert text.count('<p class="headline">November is 8.3 % ahead &amp; &lt;well&gt;</p>') == 2
     assert "last good figures, as of 20 Nov 2026: The gate &lt;failed&gt;." in text
 
 
@@ -97,8 +99,8 @@ def test_what_the_checks_noticed_is_on_the_home_page_and_reachable_from_every_pa
     write_pages([result_of(body)], tmp_path / "site", run)
     text = write_home(tmp_path / "site", run, [home(cards="", downloads=())]).read_text()
     assert "What the checks noticed</h2>" in text
-    assert "<li>mart.order_line: 3 lines &lt;without&gt; a product.</li>" in text
-    assert "<li>stg_club is complete through 18 Nov 2026 only.</li>" in text
+    assert "<li><samp>mart.order_line: 3 lines &lt;without&gt; a product.</samp></li>" in text
+    assert "<li><samp>stg_club is complete through 18 Nov 2026 only.</samp></li>" in text
     page = (tmp_path / "site/winery/daily.html").read_text()
     assert '<a class="checks" href="../index.html#checks">147 of 148 checks passed, 1 warning</a>' in page
     write_archive(tmp_path / "site", run, ["winery/daily.html"])
@@ -210,3 +212,38 @@ def test_the_index_of_kpis_defines_each(tmp_path: Path) -> None:
 def test_links_are_moved_with_their_page(link: str, moved: str) -> None:
     page, place = "winery/daily.html", "archive/2026-11-20/winery/daily.html"
     assert rebase(f'<a href="{link}">', page, place) == f'<a href="{moved}">'
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "Complete through Fri 20 Nov 2026, and checked"),
+        ({"late": (LateSource("stg_club", dt.date(2026, 11, 18)),)}, "with one thing to know"),
+        ({"gate": GateSummary(146, 148, 2, notes=("a", "b"))}, "with 2 things to know"),
+        ({"watermark": dt.date(2026, 11, 19)}, "the sources are complete only through 19 Nov 2026"),
+        ({"watermark": None}, "Read with care"),
+        ({"gate": GateSummary(147, 148, 0, 1)}, "Not to be trusted as it is"),
+        ({"banner": "The figures of X are not of this night."}, "Not all figures are of this night"),
+    ],
+)
+def test_the_verdict_over_all_figures(changes: dict[str, object], verdict: str) -> None:
+    assert verdict in context(**changes).verdict
+
+
+def test_a_site_of_several_domains_has_two_rows_of_links() -> None:
+    nav = (
+        NavItem("Daily", "winery/daily.html"),
+        NavItem("Data quality", "winery/data_quality.html"),
+        NavItem("Company", "market/company.html"),
+        NavItem("Archive", "archive/index.html"),
+    )
+    run = context(domains=(("winery", "Larkspur Ridge"), ("market", "Fernway Market")), nav=nav)
+    page = page_html("", title="Daily", page="winery/daily.html", context=run)
+    assert '<a href="daily.html" aria-current="true">Larkspur Ridge</a>' in page
+    assert '<a href="../market/company.html">Fernway Market</a>' in page
+    inner = page[page.index('<nav class="pages" aria-label="Pages of Larkspur Ridge">') :]
+    inner = inner[: inner.index("</nav>")]
+    assert '<a href="daily.html" aria-current="page">Daily</a>' in inner and "Company" not in inner
+    assert '<a class="checks" href="data_quality.html">148 of 148 checks passed</a>' in page
+    home_page = page_html("", title="Home", page="index.html", context=run)
+    assert '<nav class="pages"' not in home_page and ">Archive</a>" in home_page

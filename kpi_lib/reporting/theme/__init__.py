@@ -68,6 +68,26 @@ def print_fonts() -> tuple[Path, ...]:
     return tuple(sorted(FONTS.glob("*.ttf")))
 
 
+@functools.cache
+def unprintable() -> str:
+    """Return a regular expression for a character that the fonts for print do not have.
+
+    Typst refuses a tagged PDF with such a character, and a name may hold any.
+    """
+    from fontTools.ttLib import TTFont
+
+    with TTFont(FONTS / "Inter-Regular.ttf", lazy=True) as font:
+        held = sorted(font.getBestCmap())
+    ranges: list[list[int]] = []
+    for code in held:
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    parts = "".join(f"\\x{{{first:x}}}-\\x{{{last:x}}}" for first, last in ranges)
+    return f"[^\\s\\x{{200b}}{parts}]"
+
+
 def write_assets(folder: Path) -> None:
     """Write the style sheet, the web fonts and their licences into a site's ``assets`` folder."""
     (folder / "fonts").mkdir(parents=True, exist_ok=True)
