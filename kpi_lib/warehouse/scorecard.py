@@ -101,7 +101,7 @@ class ScorecardQuestions:
         return frame.iloc[ordered.argsort(kind="stable")].reset_index(drop=True)
 
     def detail(self, view: str, where: Mapping[str, object] | None = None) -> pd.DataFrame:
-        """Return the rows of a detail view.
+        """Return the rows of a detail view, in the order of its columns.
 
         Parameters
         ----------
@@ -119,14 +119,15 @@ class ScorecardQuestions:
         """
         found: DetailView = self.definitions.view(view)
         conditions = dict(where or {})
-        if conditions:
-            columns = self._warehouse.columns(found.table)
-            for name in conditions:
-                if name not in columns:
-                    raise UsageError(f"{view} has no column '{name}'.", remedy=did_you_mean(name, columns))
+        columns = self._warehouse.columns(found.table)
+        for name in conditions:
+            if name not in columns:
+                raise UsageError(f"{view} has no column '{name}'.", remedy=did_you_mean(name, columns))
         # Only names that the warehouse itself knows come into the text; values are parameters.
         tests = [f"`{name}` = @v{number}" for number, name in enumerate(conditions)]
         sql = f"SELECT * FROM {found.table}" + (f" WHERE {' AND '.join(tests)}" if tests else "")  # noqa: S608
+        # A table has no order of its own; without one the pages of two engines, or two nights, would differ.
+        sql += f" ORDER BY {', '.join(f'`{name}`' for name in columns)}"
         return self._warehouse.query(sql, {f"v{n}": value for n, value in enumerate(conditions.values())})
 
     def scorecard_trend(self) -> pd.DataFrame:
