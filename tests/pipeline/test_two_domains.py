@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -86,6 +87,10 @@ def test_no_page_of_the_team_names_a_person(both_once: Path) -> None:
         if file.suffix in (".html", ".json", ".csv"):
             text = file.read_text()
             assert not [name for name in names if f" {name}" in text or f'"{name}"' in text], file
+    book = openpyxl.load_workbook(next(site.glob("downloads/*.xlsx")), read_only=True)
+    cells = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+    assert len(cells) > 1000
+    assert not [text for text in cells if any(name in text.split() for name in names) or "person_" in text]
     rows = json.loads((site / "api" / "v1" / "scorecard.json").read_text())["rows"]
     assert len(rows) == 9 and {row["department"] for row in rows} == {"company"}
     assert all(not row["metric_key"].startswith("person_") for row in rows)
@@ -123,10 +128,17 @@ def test_a_failing_domain_keeps_its_last_good_pages_and_the_other_goes_on(both: 
     assert "last good figures" not in (site / "winery" / "daily_dashboard.html").read_text()
     assert check_site(site) == []
     assert (both / "build" / "private" / "jack" / "index.html").is_file()
+    assert has_the_documents_of_the_marketplace(both)
     pd.testing.assert_frame_equal(tables, table(both, "select * from marketplace_kpi.dashboard_kpis"))
     again = kpi("nightly", "--renderer", "embedded", "--force", *ONLY)
     assert again.code == 3
     assert (site / "marketplace" / "company_overview.html").read_text().count('class="banner kept"') == 1
+
+
+def has_the_documents_of_the_marketplace(folder: Path) -> bool:
+    home = (folder / "build/site/index.html").read_text()
+    names = [f"{name}-2026-11-20.pdf" for name in ("company_overview", "marketplace-leadership_brief")]
+    return all((folder / "build/pdf" / name).is_file() and f"downloads/{name}" in home for name in names)
 
 
 def test_a_domain_that_never_was_good_stops_nobody(both: Path, kpi: Kpi) -> None:
@@ -148,6 +160,7 @@ def test_one_domain_asked_for_leaves_the_other_s_pages(both: Path, kpi: Kpi) -> 
     assert (both / "build/site/marketplace/revenue.html").read_bytes() == before
     assert "Fernway Market" in (both / "build/site/index.html").read_text()
     assert (both / "build/private/jack/index.html").is_file()
+    assert has_the_documents_of_the_marketplace(both)
 
 
 def test_a_refused_metric_keeps_the_old_table(both: Path, kpi: Kpi) -> None:
