@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,39 @@ def main(arguments: list[str]) -> int:
     for name in profile["project"]["render"]:
         page = (folder / out / name).with_suffix(".html")
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(page_of(folder / name, profile["format"]["html"], settings["mode"]))
+        source = folder / name
+        if source.suffix == ".qmd":
+            listed = json.loads((source.parent / "days.yml").read_text())
+            page.write_text(listing_of(listed, profile["format"]["html"]))
+            continue
+        page.write_text(page_of(source, profile["format"], settings["mode"]))
     (folder / out / "site_libs").mkdir()
     (folder / out / "site_libs" / "x.js").write_text("1")
-    (folder / out / "search.json").write_text("[]")
+    entries = [{"href": str(Path(name).with_suffix(".html"))} for name in profile["project"]["render"]]
+    (folder / out / "search.json").write_text(json.dumps(entries))
     return 0
 
 
-def page_of(notebook: Path, includes: dict[str, Any], mode: str) -> str:
-    """Return a page with what Quarto puts in, other hosts included."""
+def listing_of(items: list[dict[str, str]], includes: dict[str, Any]) -> str:
+    """Return a listing's page."""
+    links = "".join(f'<a href="./{item["path"]}">{item["title"]}</a>' for item in items)
+    head = includes["include-in-header"][0]["text"]
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><title>Archive</title>{head}</head>'
+        f"<body><h1>Archive</h1>{links}</body></html>"
+    )
+
+
+def page_of(notebook: Path, formats: dict[str, Any], mode: str) -> str:
+    """Return a page with what Quarto puts in, other hosts included, in the format that it names."""
     cells = json.loads(notebook.read_text())["cells"]
+    named = re.search(r'^format: "(\w+)"$', "".join(cells[0]["source"]), re.MULTILINE)
+    assert named is not None, "without a format of its own a page is made in every one"
+    includes = formats[named[1]]
     outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
-    body = "".join("".join(output.get("text/html", [])) for output in outputs)
+    assert not any("text/html" in output for output in outputs), "require.js would come with it"
+    raw = ["".join(output.get("text/markdown", [])) for output in outputs]
+    body = "".join(re.sub(r"^`{3,}(\{=html\})?$", "", text, flags=re.MULTILINE) for text in raw)
     if mode == "nothing":
         body = "Unable to display output for mime type(s): x/y"
     head, before, after = (

@@ -38,6 +38,8 @@ for _command in (
     definitions.check,
     definitions.definitions,
     definitions.doctor,
+    definitions.scheduled_query,
+    definitions.estimate,
 ):
     app.command()(_command)
 app.add_typer(targets_app, name="targets")

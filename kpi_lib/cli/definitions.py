@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from kpi_lib.cli.options import Domains, ProfileName, SettingsFile
+from kpi_lib.cli.options import AsOf, Domains, ProfileName, SettingsFile, now, open_workspace, read_date
+from kpi_lib.errors import UsageError
 
 
 def check(
@@ -56,3 +57,43 @@ def doctor(profile: ProfileName = None, settings: SettingsFile = None) -> None:
     for finding in findings:
         typer.echo(str(finding))
     raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
+
+
+def scheduled_query(
+    domain: Annotated[str, typer.Option("--domain", help="A domain with a scorecard.")],
+    as_of: AsOf = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Write the stored procedure that refreshes dashboard_kpis within BigQuery, for one fiscal year."""
+    from kpi_lib.catalogue import BigQueryProfile
+    from kpi_lib.pipeline.scheduled_query import script
+
+    workspace = open_workspace(settings, profile, [domain])
+    chosen = workspace.settings.profile(profile)
+    if not isinstance(chosen, BigQueryProfile):
+        raise UsageError(
+            "A stored procedure belongs into BigQuery.",
+            where="--profile",
+            remedy="Name a profile of kind bigquery.",
+        )
+    day = read_date(as_of, "--as-of") or now().date()
+    typer.echo(script(workspace.catalogues[0], chosen, day), nl=False)
+
+
+def estimate(
+    entities: Annotated[
+        list[int] | None,
+        typer.Option("--entities", min=1, help="So many entities; may be repeated."),
+    ] = None,
+    price: Annotated[float, typer.Option(min=0, help="Dollars per TiB that BigQuery asks.")] = 6.25,
+    domain: Domains = None,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Say what a night would read and cost in BigQuery, on paper, from the sizes of what is published."""
+    from kpi_lib.pipeline.estimate import nights
+
+    for night in nights(open_workspace(settings, profile, domain), tuple(entities or (1, 10, 1000))):
+        typer.echo(night.line(price))
+    typer.echo("An upper bound; docs/runbook-bigquery.md has the formula.", err=True)

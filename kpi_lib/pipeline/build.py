@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
@@ -20,8 +20,9 @@ from kpi_lib.operations.run import Run
 from kpi_lib.pipeline import events, scorecard
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
 from kpi_lib.pipeline.scorecard_history import fill_history
-from kpi_lib.warehouse import DuckDBWarehouse, load_sources
-from kpi_lib.warehouse.ledger import grown_days, source_days
+from kpi_lib.pipeline.store import Loaded
+from kpi_lib.warehouse import Warehouse
+from kpi_lib.warehouse.ledger import grown_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import EVENTS as EVENTS_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
@@ -53,9 +54,9 @@ class Built:
 
 
 def build_domain(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
-    landing: Path,
+    load: Callable[[Warehouse, Catalogue], Loaded],
     run: Run,
     *,
     as_of: dt.date | None = None,
@@ -74,8 +75,8 @@ def build_domain(
         The staging warehouse, open for writing.
     catalogue
         The domain's definitions.
-    landing
-        The folder of the domain's landing files.
+    load
+        Takes the sources in, or looks at them where they lie.
     run
         Records the steps.
     as_of
@@ -95,8 +96,8 @@ def build_domain(
     """
     domain = catalogue.domain
     with run.step("extract", domain) as step:
-        days_before = source_days(warehouse, catalogue)
-        loads = load_sources(warehouse, catalogue, landing)
+        loaded = load(warehouse, catalogue)
+        loads = loaded.loads
         step.rows = dict(zip(loads["source"], loads["row_count"].astype(int), strict=True))
     span = resolve_span(catalogue, loads, as_of, keep_until)
     if today is not None and span.watermark > today:
@@ -122,7 +123,7 @@ def build_domain(
         days = pd.date_range(span.first_day, span.last_day, freq="D", unit="us")
         seen = events.read_events(warehouse, catalogue, days)
         facts = make_facts(warehouse, catalogue, seen, days)
-        grown = grown_days(days_before, source_days(warehouse, catalogue))
+        grown = grown_days(loaded.days_before, loaded.days)
         differing = differing_facts(warehouse, facts)
         moved = events.changed_events(warehouse, catalogue, seen, grown, _built_through(warehouse))
         changes = events.with_event_changes(fact_changes(differing, catalogue, grown), moved)
@@ -139,7 +140,7 @@ def build_domain(
 
 
 def _build_scorecard(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     run: Run,
     span: Span,
@@ -195,7 +196,7 @@ def _ending_before(catalogue: Catalogue, loads: pd.DataFrame, day: dt.date) -> l
     return [name for name in late if name in required]
 
 
-def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
+def build_marts(warehouse: Warehouse, catalogue: Catalogue, span: Span) -> dict[str, int]:
     """Build the dimensions and every model of the domain; return the row counts."""
     rows = {
         "kpi.dim_kpi": warehouse.replace("kpi.dim_kpi", dim_kpi(catalogue)),
@@ -219,7 +220,7 @@ def build_marts(warehouse: DuckDBWarehouse, catalogue: Catalogue, span: Span) ->
 
 
 def make_facts(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, seen: pd.DataFrame | None, days: pd.DatetimeIndex
+    warehouse: Warehouse, catalogue: Catalogue, seen: pd.DataFrame | None, days: pd.DatetimeIndex
 ) -> pd.DataFrame:
     """Return the checked, ordered ``fact_kpi_daily`` frame of the wide mart, and of the events by day."""
     wide = warehouse.query(f"SELECT * FROM {catalogue.mart} ORDER BY date_key, entity_id")  # noqa: S608
@@ -231,7 +232,7 @@ def make_facts(
 
 
 def roll_up(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     facts: pd.DataFrame,
     span: Span,
@@ -282,7 +283,7 @@ def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple
     return backfill
 
 
-def differing_facts(warehouse: DuckDBWarehouse, facts: pd.DataFrame) -> pd.DataFrame:
+def differing_facts(warehouse: Warehouse, facts: pd.DataFrame) -> pd.DataFrame:
     """Return the facts that are not as the warehouse holds them; days after those it holds are left out."""
     if not warehouse.exists(FACTS_TABLE):
         return differing_rows(facts.head(0), facts.head(0))
@@ -296,19 +297,19 @@ def changed_from(changes: pd.DataFrame) -> pd.Timestamp | None:
     return None if changes.empty else changes["date_key"].min()
 
 
-def _built_through(warehouse: DuckDBWarehouse) -> pd.Timestamp | None:
+def _built_through(warehouse: Warehouse) -> pd.Timestamp | None:
     if not warehouse.exists(FACTS_TABLE):
         return None
     newest: pd.Timestamp = warehouse.query(f"SELECT MAX(date_key) AS d FROM {FACTS_TABLE}")["d"].iloc[0]  # noqa: S608
     return newest
 
 
-def _held_dates(warehouse: DuckDBWarehouse) -> pd.DatetimeIndex:
+def _held_dates(warehouse: Warehouse) -> pd.DatetimeIndex:
     if not warehouse.exists(DASHBOARD_TABLE):
         return pd.DatetimeIndex([])
     frame = warehouse.query(f"SELECT DISTINCT as_of_date FROM {DASHBOARD_TABLE} ORDER BY as_of_date")  # noqa: S608
     return pd.DatetimeIndex(frame["as_of_date"])
 
 
-def _same_columns(warehouse: DuckDBWarehouse, catalogue: Catalogue) -> bool:
+def _same_columns(warehouse: Warehouse, catalogue: Catalogue) -> bool:
     return set(dashboard_columns(catalogue)) <= set(warehouse.columns(DASHBOARD_TABLE))

@@ -10,7 +10,7 @@ from kpi_lib.compute.distinct import EVENT_COLUMNS
 from kpi_lib.errors import DataError
 from kpi_lib.frames import FACT_KEYS, examples
 from kpi_lib.pipeline.dimensions import entity_above
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.tables import ENTITY_ABOVE, EVENTS
 
 _READ = """
@@ -21,9 +21,7 @@ ORDER BY date_key, kpi_id, entity_id, member_id
 """
 
 
-def read_events(
-    warehouse: DuckDBWarehouse, catalogue: Catalogue, days: pd.DatetimeIndex
-) -> pd.DataFrame | None:
+def read_events(warehouse: Warehouse, catalogue: Catalogue, days: pd.DatetimeIndex) -> pd.DataFrame | None:
     """Return the events of the loaded days from the domain's model; None for a domain without any.
 
     Raises
@@ -45,14 +43,14 @@ def read_events(
     return found
 
 
-def keep_events(warehouse: DuckDBWarehouse, catalogue: Catalogue, events: pd.DataFrame | None) -> int:
+def keep_events(warehouse: Warehouse, catalogue: Catalogue, events: pd.DataFrame | None) -> int:
     """Write the events, and which entities each one counts for; return the number of events."""
     warehouse.replace(ENTITY_ABOVE, entity_above(catalogue))
     return warehouse.replace(EVENTS, pd.DataFrame(columns=list(EVENT_COLUMNS)) if events is None else events)
 
 
 def changed_events(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
     catalogue: Catalogue,
     events: pd.DataFrame | None,
     grown: list[pd.Timestamp],

@@ -7,13 +7,36 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from kpi_lib.errors import KpiError
+from kpi_lib.errors import (
+    AccessError,
+    DataError,
+    DefinitionError,
+    KpiError,
+    ReportError,
+    WarehouseError,
+)
+from kpi_lib.operations.connections import ConnectionCount
 from kpi_lib.operations.notice import Notice, next_notice, post_notice
-from kpi_lib.operations.run import Run
+from kpi_lib.operations.run import Clock, Run
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.notice import FailedNight
 
 _INDEX = "site/api/v1/index.json"
+
+
+def connection_count(workspace: Workspace, clock: Clock) -> ConnectionCount:
+    """Return the count of failures in a row of the workspace's profile."""
+    name = workspace.profile_name or workspace.settings.default_profile
+    return ConnectionCount.of(workspace.settings.output, name, clock)
+
+
+def count_connection(workspace: Workspace, clock: Clock, error: BaseException | None) -> None:
+    """Count a night whose warehouse was away; any other end but an unknown one says that it answered."""
+    count = connection_count(workspace, clock)
+    if isinstance(error, WarehouseError):
+        count.lost(error)
+    elif error is None or isinstance(error, (DataError, DefinitionError, AccessError, ReportError)):
+        count.reached()
 
 
 def tell_readers(workspace: Workspace, run: Run, error: BaseException) -> bool:

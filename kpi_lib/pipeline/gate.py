@@ -10,14 +10,14 @@ from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.operations.run import Run, write_atomic
 from kpi_lib.pipeline.build import Span
 from kpi_lib.pipeline.gate_history import gate_file, remember
+from kpi_lib.pipeline.store import store_of
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import GateResult, validate
-from kpi_lib.warehouse import DuckDBWarehouse
-from kpi_lib.warehouse.tables import physical_layers
+from kpi_lib.warehouse import Warehouse
 
 
 def run_gate(
-    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span, run: Run
+    workspace: Workspace, catalogue: Catalogue, warehouse: Warehouse, span: Span, run: Run
 ) -> GateResult:
     """Validate a staging warehouse; keep the results in the run's folder and in ``ops.dq_results``."""
     gate = _validate(workspace, catalogue, warehouse, span)
@@ -41,15 +41,11 @@ def gate_published(workspace: Workspace, catalogue: Catalogue, as_of: dt.date | 
             f"The as-of date {wanted} is not held.", remedy=f"Choose a date from {first} to {newest}."
         )
     span = Span(first, newest, wanted, dt.date.fromisoformat(record["watermark"]))
-    with DuckDBWarehouse.open(
-        workspace.profile.path, physical_layers(catalogue), read_only=True
-    ) as warehouse:
+    with store_of(workspace).published(catalogue) as warehouse:
         return _validate(workspace, catalogue, warehouse, span)
 
 
-def _validate(
-    workspace: Workspace, catalogue: Catalogue, warehouse: DuckDBWarehouse, span: Span
-) -> GateResult:
+def _validate(workspace: Workspace, catalogue: Catalogue, warehouse: Warehouse, span: Span) -> GateResult:
     return validate(
         warehouse.query,
         catalogue,

@@ -9,14 +9,14 @@ from kpi_lib.catalogue import Catalogue
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline.build import Built
 from kpi_lib.pipeline.workspace import PACKAGE
-from kpi_lib.warehouse import DuckDBWarehouse
+from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.ledger import Publication, write_ledger
 from kpi_lib.warehouse.ledger_tables import SNAPSHOT
 
 _COMPUTING = ("periods", "compute", "warehouse/mends*.py", "warehouse/dialect.py")
 
 
-def record_publication(warehouse: DuckDBWarehouse, catalogue: Catalogue, built: Built, run: Run) -> None:
+def record_publication(warehouse: Warehouse, catalogue: Catalogue, built: Built, run: Run) -> None:
     """Add what this run publishes of a domain to its ledger, as a step of the run."""
     with run.step("ledger", catalogue.domain) as step:
         publication = Publication(run.run_id, run.clock(), built.span.as_of, computing_code(), built.since)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,24 +15,23 @@ from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.notice import last_good, withdraw_notice
 from kpi_lib.operations.progress import Reporter
-from kpi_lib.operations.release import WAREHOUSE, storage_error
+from kpi_lib.operations.release import storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import build_domain
 from kpi_lib.pipeline.carry_over import carry_over
-from kpi_lib.pipeline.failed_night import tell_readers
+from kpi_lib.pipeline.failed_night import count_connection, tell_readers
 from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions, NightResult
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
 from kpi_lib.pipeline.scorecard import restore
+from kpi_lib.pipeline.store import Bench, store_of
 from kpi_lib.pipeline.unchanged import is_unchanged, newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
 from kpi_lib.reporting.render import choose_renderer
-from kpi_lib.warehouse import DuckDBWarehouse, fingerprint
-from kpi_lib.warehouse.tables import physical_layers
 
 LOCK_WAIT_SECONDS = 5.0
 
@@ -51,7 +49,7 @@ def run_night(
         Whatever else stopped the run; what was published before stays.
     """
     night = _Night(workspace, options, clock, progress, "nightly")
-    if newest_comes_first(workspace, night.published, options, night.domains, night.code):
+    if newest_comes_first(night.store, night.published, options, night.domains, night.code):
         # An older date publishes the tables of all dates: pages that disagree with them must not stay.
         _Night(workspace, replace(options, as_of=None), clock, progress, "nightly").run()
         night = _Night(workspace, options, clock, progress, "nightly")
@@ -92,6 +90,7 @@ class _Night:
         self.tables = tables
         self.pages = pages
         self.releases = workspace.releases
+        self.store = store_of(workspace)
         self.published = self.releases.record() or {}
         self.domains = [DomainRun(catalogue) for catalogue in workspace.catalogues]
         self.code = workspace.code_version()
@@ -107,14 +106,14 @@ class _Night:
             raise storage_error(error, self.workspace.runs) from error
         now = self.clock()
         with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
-            unchanged = self._unchanged()
             run = Run.start(
                 self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
             )
-            if unchanged is not None:
-                run.finish("unchanged")
-                return unchanged
             try:
+                unchanged = self._unchanged()
+                if unchanged is not None:
+                    run.finish("unchanged")
+                    return unchanged
                 return self._run(run)
             except OSError as error:
                 mapped = storage_error(error, self.workspace.settings.output)
@@ -135,9 +134,10 @@ class _Night:
         """Close the record of a night that failed, and tell the readers of the last good pages."""
         run.finish("failed", error=str(error) or type(error).__name__)
         options = self.options
-        if self.kind != "nightly" or options.only or options.limit or options.as_of is not None:
-            return
         try:
+            count_connection(self.workspace, self.clock, error)
+            if self.kind != "nightly" or options.only or options.limit or options.as_of is not None:
+                return
             tell_readers(self.workspace, run, error)
         except (KpiError, OSError, ValueError) as trouble:
             # The night's own error is the one to act on; this one must not hide it.
@@ -145,25 +145,29 @@ class _Night:
 
     def _run(self, run: Run) -> NightResult:
         staged = self.releases.stage(run.run_id)
+        bench = self.store.begin(run, staged)
         try:
             if self.pages:
                 warm_kernels()
             if self.tables:
                 preload()
                 for domain in self.domains:
-                    self._build(domain, staged, run)
+                    self._build(domain, bench, run)
                 self._require_one_good()
             else:
                 self._take_published()
             self._carry_over(staged)
             pages = self._make_pages(self._past(), staged, run, archive=True) if self.pages else []
-            self._restore_scorecards(staged, run)
+            self._restore_scorecards(bench, run)
             pages += self._make_pages(self._newest(), staged, run) if self.pages else []
             record = self._record(run, pages)
             with run.step("publish"):
+                bench.publish(record, {item.name: item.record for item in self.domains if not item.error})
                 self.releases.publish(staged, record)
         finally:
+            run.facts.update(bench.account())
             self.releases.discard(staged)
+            bench.discard()
         self.releases.prune(self.workspace.settings.retention.releases)
         prune_runs(self.workspace.runs, self.workspace.settings.retention.runs)
         return self._finish(run, pages)
@@ -179,13 +183,17 @@ class _Night:
 
     def _unchanged(self) -> NightResult | None:
         """Return the result of a run that would change nothing, or None."""
+        self.published = self.published or self.store.remembered()
         for item in self.domains:
             if self.tables and not item.fingerprint:
-                item.fingerprint = fingerprint(self.workspace.landing(item.catalogue), item.catalogue)
+                item.fingerprint = self.store.fingerprint(item.catalogue)
         if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
-        if not self.releases.intact() or not withdraw_notice(self.releases):
+        if not self.releases.intact() or not self.store.agrees(self.published):
             return None
+        if not withdraw_notice(self.releases):
+            return None
+        count_connection(self.workspace, self.clock, None)
         return NightResult(
             run_id=self.published["run_id"],
             status="unchanged",
@@ -197,19 +205,14 @@ class _Night:
             ),
         )
 
-    def _build(self, domain: DomainRun, staged: Path, run: Run) -> None:
+    def _build(self, domain: DomainRun, bench: Bench, run: Run) -> None:
         catalogue = domain.catalogue
-        file = staged / WAREHOUSE
-        before = staged / f"before-{WAREHOUSE}"
-        several = len(self.domains) > 1
-        if several and file.is_file():
-            shutil.copyfile(file, before)
         try:
-            with DuckDBWarehouse.open(file, physical_layers(catalogue)) as warehouse:
+            with bench.domain(catalogue, several=len(self.domains) > 1) as warehouse:
                 domain.built = build_domain(
                     warehouse,
                     catalogue,
-                    self.workspace.landing(catalogue),
+                    bench.load,
                     run,
                     as_of=self.options.as_of,
                     keep_until=self._published_as_of(catalogue),
@@ -224,20 +227,14 @@ class _Night:
                     step.note = words(domain.gate)
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)
-            domain.record = domain.make_record()
+                bench.finish(warehouse, catalogue, domain.built.span.as_of)
+            domain.record = {**domain.make_record(), "published_by": run.run_id}
         except (DataError, DefinitionError) as error:
             domain.error = error
             domain.record = {
                 **self.published.get("domains", {}).get(catalogue.domain, {}),
                 "error": str(error),
             }
-            if several:
-                # The other domains go on, and this one keeps the tables it had.
-                file.unlink(missing_ok=True)
-                if before.is_file():
-                    before.replace(file)
-        finally:
-            before.unlink(missing_ok=True)
 
     def _require_one_good(self) -> None:
         failed = [item.error for item in self.domains if item.error is not None]
@@ -285,12 +282,12 @@ class _Night:
         past = self._past()
         return [item for item in self.domains if item.error is None and item not in past]
 
-    def _restore_scorecards(self, staged: Path, run: Run) -> None:
+    def _restore_scorecards(self, bench: Bench, run: Run) -> None:
         """After the pages of an older date: only the newest one may stand in ``dashboard_kpis``."""
         for item in self._past():
             newest = self._published_as_of(item.catalogue)
             if item.built is not None and newest is not None and item.catalogue.has_scorecard:
-                with DuckDBWarehouse.open(staged / WAREHOUSE, physical_layers(item.catalogue)) as warehouse:
+                with bench.reopen(item.catalogue) as warehouse:
                     restore(warehouse, item.catalogue, newest, item.built.span.first_day, run.clock())
 
     def _make_pages(
@@ -348,6 +345,7 @@ class _Night:
         }
 
     def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:
+        count_connection(self.workspace, self.clock, None)
         records = {item.name: item.record for item in self.domains}
         failed = [f"{page.name}: {page.error}" for page in pages if not page.ok]
         failed += [f"{item.name}: {item.error}" for item in self.domains if item.error]

@@ -86,6 +86,8 @@ def make_pages(
             documents += make_private(results, request, staged, renderer, context)
         elif not request.followed:
             _renew_lists(workspace, request, staged / "site", run, renderer.name)
+        if not request.followed:
+            renderer.render_archive(staged / "site", context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
     if not request.followed:

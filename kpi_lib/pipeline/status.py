@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kpi_lib.operations.run import read_runs
+from kpi_lib.pipeline.failed_night import connection_count
 from kpi_lib.pipeline.workspace import Workspace
 
 
@@ -16,6 +17,7 @@ class Status:
     """The state of a workspace.
 
     ``stale`` holds one sentence for each thing that is older than it may be; empty when all is well.
+    ``connection`` counts the failures in a row of the connection to the warehouse.
     """
 
     published: dict[str, Any] | None
@@ -23,6 +25,7 @@ class Status:
     age_hours: float | None
     sources: tuple[dict[str, Any], ...]
     stale: tuple[str, ...]
+    connection: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""
@@ -69,7 +72,11 @@ def status(workspace: Workspace, now: dt.datetime) -> Status:
             stale += _stale_domain(domain, record, now, workspace.settings.time_zone, limit)
     if last is not None and last.get("status") == "failed":
         stale.append(f"The last run, {last['run_id']}, failed: {last.get('error', 'see its run.json')}")
-    return Status(published, last, age, tuple(sources), tuple(stale))
+    outage = connection_count(workspace, lambda: now).read()
+    if outage.failures:
+        often = f"{outage.failures} time{'' if outage.failures == 1 else 's in a row'}"
+        stale.append(f"The warehouse was not reached {often} since {outage.since}: {outage.error}")
+    return Status(published, last, age, tuple(sources), tuple(stale), asdict(outage))
 
 
 def _stale_domain(

@@ -25,6 +25,7 @@ from kpi_lib.reporting.definitions_page import write_definitions
 from kpi_lib.reporting.downloads import FOLDER, write_details
 from kpi_lib.reporting.entity_index import write_entity_index
 from kpi_lib.reporting.exported import Exported, load_exported
+from kpi_lib.reporting.html import failed_html, write_text
 from kpi_lib.reporting.kpi_files import write_kpi_files
 from kpi_lib.reporting.locations import has_pages
 from kpi_lib.reporting.site import (
@@ -88,19 +89,23 @@ def of_domain(context: SiteContext, request: PageRequest, domain: str) -> SiteCo
 
 def _standing(members: Sequence[tuple[Catalogue, Record]]) -> dict[str, Any]:
     records = [record for _, record in members]
-    gates = [record["gate"] for record in records]
     return {
         "as_of": max(dt.date.fromisoformat(record["as_of"]) for record in records),
         "watermark": min(dt.date.fromisoformat(record["watermark"]) for record in records),
-        "gate": GateSummary(
-            passed=sum(gate["passed"] for gate in gates),
-            total=sum(gate["total"] for gate in gates),
-            warnings=sum(gate["warnings"] for gate in gates),
-            failed_critical=sum(gate["failed_critical"] for gate in gates),
-            notes=tuple(note for gate in gates for note in gate["notes"]),
-        ),
+        "gate": _gate([record["gate"] for record in records]),
+        "gates": tuple((catalogue.domain, _gate([record["gate"]])) for catalogue, record in members),
         "late": tuple(late for catalogue, record in members for late in _late(catalogue, record)),
     }
+
+
+def _gate(found: Sequence[Record]) -> GateSummary:
+    return GateSummary(
+        passed=sum(gate["passed"] for gate in found),
+        total=sum(gate["total"] for gate in found),
+        warnings=sum(gate["warnings"] for gate in found),
+        failed_critical=sum(gate["failed_critical"] for gate in found),
+        notes=tuple(note for gate in found for note in gate["notes"]),
+    )
 
 
 def _navigation(workspace: Workspace, request: PageRequest) -> tuple[NavItem, ...]:
@@ -147,6 +152,7 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
         shown[kept.catalogue.domain] = _kept(workspace, order, kept, staged, context)
         if kept.error and (site / kept.catalogue.domain).is_dir():
             mark_kept(site / kept.catalogue.domain, dt.date.fromisoformat(kept.record["as_of"]), kept.error)
+        _fill_kept(site, context, kept.catalogue.domain)
     parts = [shown[catalogue.domain] for catalogue in order]
     exported = [part.exported for part in parts if part.exported is not None]
     write_api(
@@ -158,6 +164,14 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     )
     write_workbook(site, exported, context)
     write_home(site, context, [part.home for part in parts])
+
+
+def _fill_kept(site: Path, context: SiteContext, domain: str) -> None:
+    """Give pages that the last good night of a domain did not know yet one that says so."""
+    for item in context.nav:
+        if item.href.startswith(f"{domain}/") and not (site / item.href).is_file():
+            reason = "It is made with the next night of this domain that passes its checks."
+            write_text(site / item.href, failed_html(item.label, item.href, context, reason))
 
 
 def _write_entity_index(

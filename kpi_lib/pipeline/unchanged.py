@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions
-from kpi_lib.pipeline.workspace import Workspace
-from kpi_lib.warehouse import fingerprint
+from kpi_lib.pipeline.store import Store
 
 
 def is_unchanged(
@@ -34,7 +33,7 @@ def is_unchanged(
 
 
 def newest_comes_first(
-    workspace: Workspace,
+    store: Store,
     published: Mapping[str, Any],
     options: NightOptions,
     domains: Iterable[DomainRun],
@@ -49,7 +48,7 @@ def newest_comes_first(
             continue
         if published["code_version"] != code:
             return True
-        item.fingerprint = fingerprint(workspace.landing(item.catalogue), item.catalogue)
+        item.fingerprint = store.fingerprint(item.catalogue)
         if record["fingerprint"] != item.fingerprint:
             return True
     return False

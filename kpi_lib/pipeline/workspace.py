@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import kpi_lib
-from kpi_lib.catalogue import Catalogue, DuckDBProfile, Settings, load_catalogue
-from kpi_lib.errors import UsageError
+from kpi_lib.catalogue import Catalogue, DuckDBProfile, Profile, Settings, load_catalogue
 from kpi_lib.operations.release import Releases
 
 PACKAGE = Path(kpi_lib.__file__).resolve().parent
@@ -34,16 +33,18 @@ class Workspace:
     domains: tuple[str, ...] = ()
 
     @cached_property
-    def profile(self) -> DuckDBProfile:
-        """The profile; one that this version cannot run on is refused here."""
-        profile = self.settings.profile(self.profile_name)
-        if not isinstance(profile, DuckDBProfile):
-            raise UsageError(
-                "BigQuery profiles are not available in this version.",
-                where=f"profile '{self.profile_name}'",
-                remedy='Use a profile of kind "duckdb".',
-            )
-        return profile
+    def profile(self) -> Profile:
+        """The profile."""
+        return self.settings.profile(self.profile_name)
+
+    @property
+    def file(self) -> Path:
+        """The file that reports read: the warehouse itself, or what a night pulled from BigQuery."""
+        profile = self.profile
+        if isinstance(profile, DuckDBProfile):
+            return profile.path
+        name = self.profile_name or self.settings.default_profile
+        return self.settings.root / "data" / f"{name}.duckdb"
 
     @cached_property
     def catalogues(self) -> tuple[Catalogue, ...]:
@@ -54,7 +55,7 @@ class Workspace:
     @cached_property
     def releases(self) -> Releases:
         """Where the profile's releases lie."""
-        return Releases(self.profile.path, self.settings.output)
+        return Releases(self.file, self.settings.output)
 
     @property
     def runs(self) -> Path:

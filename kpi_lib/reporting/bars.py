@@ -90,7 +90,7 @@ def columns_spec(
             for row in live.rows_of([_reading(bar, kpi, currency) for bar in bars])
         ],
     }
-    spec = filled(_columns(), data, width, height, left=left, top=UNIT_TOP if unit else 22)
+    spec = filled(columns_template(), data, width, height, left=left, top=UNIT_TOP if unit else 22)
     for encoding in channels(spec, "x"):
         encoding["scale"]["domain"] = order
     for encoding in channels(spec, "y"):
@@ -156,7 +156,7 @@ def rows_spec(bars: Sequence[Bar], width: int, row: int = 24, *, narrow: bool = 
             for row in live.rows_of([Reading(bar.name, bar.said or (bar.text,)) for bar in bars])
         ],
     }
-    spec = filled(_rows(), data, width, row * len(bars) + 12, left=left, right=right, top=6, bottom=4)
+    spec = filled(rows_template(), data, width, row * len(bars) + 12, left=left, right=right, top=6, bottom=4)
     for encoding in channels(spec, "x"):
         encoding["scale"]["domain"] = [low - room, high or 1.0]
     for encoding in channels(spec, "y"):
@@ -175,7 +175,8 @@ def _short(text: str, most: int) -> str:
 
 
 @functools.cache
-def _columns() -> Spec:
+def columns_template() -> Spec:
+    """Return standing bars without their data."""
     import altair as alt
 
     x = alt.X("x:O", scale=alt.Scale(paddingInner=0.35, paddingOuter=0.2), axis=None)
@@ -213,7 +214,8 @@ def _columns() -> Spec:
 
 
 @functools.cache
-def _rows() -> Spec:
+def rows_template() -> Spec:
+    """Return lying bars without their data."""
     import altair as alt
 
     x = alt.X("x:Q", scale=alt.Scale(nice=False, zero=False), axis=None)

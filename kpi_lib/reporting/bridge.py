@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpi_lib.catalogue.models import Kpi
 from kpi_lib.reporting import format as fmt
@@ -95,7 +95,7 @@ def _bridge(data: ReportData, kpi: Kpi, found: Sequence[Step], unknown: int) -> 
     caption = f"From {before} to {now}, {dates(whole)}. Each bar starts where the one above it ends."
     if unknown:
         caption += f" {fmt.plural(unknown, 'part')} without a comparison of its own: see “Not in these”."
-    return rows_of(bars, words, caption)
+    return replace(rows_of(bars, words, caption), printed=None)
 
 
 def _tone(kpi: Kpi, change: float) -> str:

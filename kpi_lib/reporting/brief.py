@@ -14,11 +14,12 @@ from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.reporting import brief_tables
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import ScorecardReader
-from kpi_lib.reporting.brief_words import Judged, Ledger
+from kpi_lib.reporting.brief_words import Judged
 from kpi_lib.reporting.data import Reader
 from kpi_lib.reporting.markup import Prose, raw_typst, text_html
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import grid_piece
+from kpi_lib.reporting.restated_data import RestatedReader
 from kpi_lib.reporting.theme import notebook_style, tokens
 
 #: So many cards stand side by side on the first page.
@@ -26,7 +27,7 @@ CARDS = 4
 _WEIGHTS = {"critical": "critical", "warning": "to be warned of", "info": "for information"}
 
 
-class BriefReader(Reader, ScorecardReader, Ledger, Protocol):
+class BriefReader(Reader, ScorecardReader, RestatedReader, Protocol):
     """What a brief needs of a warehouse."""
 
     def checks(self, runs: int = 30) -> pd.DataFrame:

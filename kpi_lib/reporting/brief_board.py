@@ -10,10 +10,12 @@ from kpi_lib.reporting.board import Board, load_board
 from kpi_lib.reporting.board_pieces import metrics_grid
 from kpi_lib.reporting.brief import CARDS, Brief, BriefReader, on_new_page, paragraphs, stacked
 from kpi_lib.reporting.brief_chart import year_to_date
-from kpi_lib.reporting.brief_words import targets
+from kpi_lib.reporting.brief_words import changes_of, restated, targets
+from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.markup import Prose, muted
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece
+from kpi_lib.reporting.restated_data import ON_SCORECARD
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class BoardBrief(Brief):
     """The parts of the brief, from the company's scorecard."""
 
     board: Board
+    restated: str
 
     def opening(self) -> Piece:
         """Return the headline, how it stands and why, and the first metric's chart."""
@@ -30,9 +33,13 @@ class BoardBrief(Brief):
     def story(self) -> Piece:
         """Return the targets, who moved most and what is not final."""
         judged = targets(brief_board_words.judged(self.board), self.board.currency)
-        quiet = [brief_board_words.customers(self.board), *brief_board_words.provisional(self.board)]
+        quiet = [
+            brief_board_words.customers(self.board),
+            *brief_board_words.provisional(self.board),
+            self.restated,
+        ]
         said = [Prose.of(*judged), Prose.of(muted(" ".join(text for text in quiet if text)))]
-        return paragraphs(said, 10.5, serif=True)
+        return paragraphs(said, 10, serif=True)
 
     def cards(self) -> Piece:
         """Return the cards of the first metrics, with what stands beside each."""
@@ -83,4 +90,8 @@ class BoardBrief(Brief):
 def load_board_brief(wh: BriefReader, as_of: dt.date | str | None) -> BoardBrief:
     """Read the brief of a domain that has a scorecard."""
     board = load_board(wh, as_of)
-    return BoardBrief(board.catalogue, wh.loads(), wh.checks(1), board)
+    first = board.leading[0].metric.key
+    said = restated(changes_of(wh, board.as_of), first, ON_SCORECARD)
+    return BoardBrief(
+        board.catalogue, wh.loads(), without_persons(wh.checks(1), board.scorecard), board, said
+    )

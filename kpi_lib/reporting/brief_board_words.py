@@ -141,5 +141,4 @@ def provisional(board: Board) -> list[str]:
         said.append(f"No value: {fmt.listed(silent)}.")
     if board.watermark < board.as_of:
         said.append(f"The sources are complete through {fmt.day(board.watermark)} only.")
-    said.append("The scorecard is worked out from today’s sources; restatements of it are not kept yet.")
     return said

@@ -15,13 +15,17 @@ from kpi_lib.reporting.brief import (
     paragraphs,
     targets_piece,
 )
+from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.data import ReportData, load_report
 from kpi_lib.reporting.forecast import sentence
 from kpi_lib.reporting.markup import Prose, muted
 from kpi_lib.reporting.notes import notes, window_dates
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.pieces import chart_piece, grid_piece, headline_piece, notes_piece
-from kpi_lib.reporting.tables import contributions_grid
+from kpi_lib.reporting.tables import contributions_grid, window_label
+
+#: So many parts of the headline have a row on the first page.
+MOST_PARTS = 6
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class DailyBrief(Brief):
             Prose.of(*([f"{pace} "] if pace else []), *judged),
             Prose.of(muted(" ".join(text for text in quiet if text))),
         ]
-        return paragraphs(said, 10.5, serif=True)
+        return paragraphs(said, 10, serif=True)
 
     def cards(self) -> Piece:
         """Return the cards of the first page."""
@@ -57,7 +61,7 @@ class DailyBrief(Brief):
         """Return the parts of the headline KPI; nothing where it has none."""
         if not self.catalogue.contributions:
             return paragraphs([])
-        grid = contributions_grid(self.data, "mtd")
+        grid = replace(contributions_grid(self.data, "mtd", MOST_PARTS), dense=True)
         return grid_piece(grid, "contributions", "What made the difference, month to date")
 
     def numbers(self) -> Piece:
@@ -87,4 +91,8 @@ class DailyBrief(Brief):
 def load_daily_brief(wh: BriefReader, as_of: dt.date | str | None) -> DailyBrief:
     """Read the brief of a domain of daily KPIs."""
     data = load_report(wh, as_of)
-    return DailyBrief(data.catalogue, data.loads, wh.checks(1), data, brief_words.restated(data, wh))
+    changes = brief_words.changes_of(wh, data.as_of)
+    what = window_label(data.catalogue.window("mtd"))
+    restated = brief_words.restated(changes, data.kpi().code, what)
+    card = wh.definitions if data.catalogue.has_scorecard else None
+    return DailyBrief(data.catalogue, data.loads, without_persons(wh.checks(1), card), data, restated)

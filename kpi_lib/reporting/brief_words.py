@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import calendar
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import pandas as pd
 
@@ -16,24 +16,15 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.contributions import Contribution, contributions
 from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.kpi_pace import paces
-from kpi_lib.reporting.markup import Prose, Run, muted, strong
+from kpi_lib.reporting.markup import Prose, Run, strong
 from kpi_lib.reporting.reasons import at_start, in_sentence, moved
+from kpi_lib.reporting.restated import CAUSES
+from kpi_lib.reporting.restated_data import RestatedData, RestatedReader, load_changes
 from kpi_lib.reporting.status import look, period_words
 from kpi_lib.reporting.words import month_complete, standing, to_watch
 
 #: So many parts are named on the side of the change, and so many on the other.
 NAMED, AGAINST = 3, 2
-CAUSES = {"late_data": "late data", "correction": "a correction", "definition": "a new definition"}
-
-
-class Ledger(Protocol):
-    """What the brief asks of the ledger of publications."""
-
-    def publications(self) -> pd.DataFrame:
-        """Return every publication that changed something, oldest first."""
-
-    def restatements(self, since: str | None = None) -> pd.DataFrame:
-        """Return every published value that a later publication changed, newest first."""
 
 
 @dataclass(frozen=True)
@@ -187,38 +178,41 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def restated(data: ReportData, ledger: Ledger) -> str:
-    """Return what the newest publication changed of what had been published before."""
-    try:
-        known = ledger.publications()
-    except WarehouseError:
-        return "There is no ledger of publications yet, so nothing can be said about restatements."
-    if len(known) < 2:
+def restated(found: RestatedData | None, code: str, what: str) -> str:
+    """Return what the newest publication changed of what had been published before.
+
+    Parameters
+    ----------
+    found
+        What is known about it; None where nothing is.
+    code, what
+        The figure to be named, and the window or place in which it stands.
+    """
+    if found is None:
+        return "There is no record of publications yet, so nothing can be said about restatements."
+    if found.publications < 2:
         return "This is the first publication: nothing can have been restated yet."
-    rows = ledger.restatements(since=str(known.iloc[-1]["run_id"]))
-    if rows.empty:
-        return "Nothing published earlier has been restated."
-    days = rows["as_of_date"].nunique()
-    code = data.kpi().code
-    own = rows[
-        (rows["kpi_code"] == code) & (rows["window"] == "mtd") & (rows["measure"] == "value")
-        & (rows["as_of_date"] < pd.Timestamp(data.as_of)) & rows["old"].notna() & rows["new"].notna()
-    ]  # fmt: skip
-    total = f"{_count(len(rows), 'figure', 'figures')} of {_count(days, 'earlier day', 'earlier days')}"
-    verb = "was" if len(rows) == 1 else "were"
-    if own.empty:
-        return f"Restated: {total} {verb} changed, none of them {data.kpi().name} month to date."
-    row = own.sort_values("as_of_date").iloc[-1]
-    day, kpi = pd.Timestamp(row["as_of_date"]).date(), data.kpi()
-    old, new = (fmt.amount(float(row[name]), kpi, data.currency) for name in ("old", "new"))
-    step = fmt.signed(float(row["new"]) - float(row["old"]), kpi, data.currency)
-    why = CAUSES.get(str(row["cause"]), str(row["cause"]).replace("_", " "))
+    changes = found.newest
+    if not changes:
+        return "Nothing published earlier was restated."
+    days = len({item.as_of for item in changes})
+    total = f"{_count(len(changes), 'published figure', 'published figures')} of {fmt.plural(days, 'day')}"
+    verb = "was" if len(changes) == 1 else "were"
+    own = [item for item in changes if (item.kpi.code, item.what) == (code, what) and item.difference]
+    if not own:
+        return f"Restated: {total} {verb} changed, the headline’s not among them."
+    item, currency = max(own, key=lambda change: change.as_of), found.catalogue.currency
+    old, new = (fmt.amount(number, item.kpi, currency) for number in (item.old, item.new))
     return (
-        f"Restated: {kpi.name} as published for {fmt.day(day)} was {old} month to date and is now {new}"
-        f" ({step}, {why}); {total} {verb} changed in all."
+        f"Restated: {item.kpi.name} as of {fmt.day(item.as_of)} was published as {old} and is now {new}"
+        f" ({fmt.signed(item.difference, item.kpi, currency)}, {CAUSES[item.cause][1]});"
+        f" {total} {verb} changed in all."
     )
 
 
-def not_final(sentences: Sequence[str]) -> Prose:
-    """Return what is not final as a quiet paragraph."""
-    return Prose.of(muted(" ".join(sentences)))
+def changes_of(wh: RestatedReader, as_of: dt.date) -> RestatedData | None:
+    """Return what is known about restatements; None before the first publication with a record of it."""
+    try:
+        return load_changes(wh, as_of)
+    except WarehouseError:
+        return None

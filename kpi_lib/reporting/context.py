@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 #: The last cell of a report notebook displays this; without it the notebook did not finish.
@@ -116,6 +116,7 @@ class SiteContext:
     language: str = "en"
     late: tuple[LateSource, ...] = ()
     domains: tuple[tuple[str, str], ...] = ()
+    gates: tuple[tuple[str, GateSummary], ...] = ()
     files: tuple[NavItem, ...] = ()
 
     @property
@@ -201,6 +202,11 @@ class SiteContext:
         """Sources and checks in one line."""
         return f"{self.sources} · {self.gate.words}"
 
+    def of(self, page: str) -> SiteContext:
+        """Return the context of a page: what the gate found of its domain, not of all together."""
+        own = dict(self.gates).get(page.partition("/")[0])
+        return replace(self, gate=own) if own is not None else self
+
     def domain_label(self, page: str) -> str:
         """Return what tells a page's domain from the others and the site; empty where nothing has to."""
         folder = page.partition("/")[0]
@@ -231,7 +237,7 @@ class SiteContext:
         folders = [item.href.partition("/")[0] for item in self.nav]
         held = {folder for folder in folders if folder in titles}
         if len(held) < 2:
-            return tuple((item, ()) for item in self.nav)
+            return tuple((item, ()) for item in self.distinct(self.nav))
         found: dict[str, list[NavItem]] = {}
         for folder, item in zip(folders, self.nav, strict=True):
             found.setdefault(folder if folder in held else item.href, []).append(item)

@@ -113,7 +113,8 @@ def chart(report: ReportData | Board, kind: str, kpi: str | None = None) -> Piec
     """
     if isinstance(report, Board):
         return board_pieces.chart(report, kind, kpi)
-    sketch = charts.sketch(report, kind, report.kpi(kpi))
+    draw = charts.parted if kind in charts.PARTED else charts.sketch
+    sketch = draw(report, kind, report.kpi(kpi))
     if sketch is None:
         return Piece(html="", markdown="", plain="")
     return chart_piece(sketch, f"chart-{kind}", HEADINGS.get(kind, ""))

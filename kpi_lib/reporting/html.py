@@ -184,7 +184,7 @@ def render_template(name: str, page: str, title: str, context: SiteContext, **va
 def _render(
     name: str, title: str, page: str, context: SiteContext, downloads: Sequence[NavItem], **values: Any
 ) -> str:
-    template = _environment().get_template(name)
+    template, context = _environment().get_template(name), context.of(page)
     text: str = template.render(
         title=page_title(title, page, context),
         context=context,

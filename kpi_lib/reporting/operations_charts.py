@@ -148,6 +148,8 @@ def nps_months(board: Board) -> Sketch:
     words = "Net promoter score by month: " + ", ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
     caption = f"No responses in {fmt.listed(quiet)}." if quiet else "Every month has responses."
     least = int(months["month_responses"].min()) if len(months) else 0
+    if any(bar.open for bar in bars):
+        caption += f" {board.as_of:%B} is open, its column dashed: {so_far(board.as_of)}."
     return columns_of(
         bars, unit_, board.currency, words, f"{caption} The fewest in a month: {least}.", phone=4,
         unit="net promoter score",

@@ -17,9 +17,10 @@ from typing import Any
 from kpi_lib.catalogue.settings import find_root
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting import theme
+from kpi_lib.reporting.archive import ARCHIVE, archived
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import failed_html, job_titles, page_title, write_assets, write_text
-from kpi_lib.reporting.quarto_project import joined, offline_page, run_profile
+from kpi_lib.reporting.quarto_project import joined, merged_search, offline_page, run_profile
 from kpi_lib.reporting.runner import NotebookResult
 
 #: ``_brand.yml`` came with 1.6, PDF/UA with 1.9; an older one leaves PDFs to the embedded renderer.
@@ -91,7 +92,7 @@ def render_command(
     source
         The notebook, or the project's folder.
     to
-        ``html`` or ``typst``.
+        ``typst``; empty for the format that each page names itself.
     output_dir
         Where the result goes, relative to the project. A path in ``output`` is an error to Quarto, so the
         folder is named apart.
@@ -100,7 +101,9 @@ def render_command(
     profile
         The project profile with the run's values.
     """
-    command = [str(quarto.path), "render", str(source), "--to", to, "--output-dir", output_dir]
+    command = [str(quarto.path), "render", str(source), "--output-dir", output_dir]
+    if to:
+        command += ["--to", to]
     if output:
         command += ["-o", output]
     if profile:
@@ -131,11 +134,10 @@ class QuartoRenderer:
                 for result in good:
                     self._put_notebook(folder, result, titles[result.job.page], context)
                 made = folder / "_site"
-                run(render_command(self._quarto, folder, "html", "_site", profile="run"), folder)
+                run(render_command(self._quarto, folder, "", "_site", profile="run"), folder)
                 for result in good:
                     _take_page(made, result.job.page, out_dir, context)
-                for extra in ("site_libs", "search.json"):
-                    _take_extra(made / extra, out_dir / extra)
+                _take_extras(made, out_dir)
         for result in results:
             if result not in good:
                 reason = result.error.what if result.error else "The notebook did not end well."
@@ -165,7 +167,7 @@ class QuartoRenderer:
                 "date": context.as_of.isoformat(),
                 "lang": context.language,
             }
-            notebook = joined([_path(item) for item in results], front)
+            notebook = joined([_path(item) for item in results], front, "typst")
             _write_notebook(folder / "report.ipynb", notebook)
             source = folder / "report.ipynb"
             run(render_command(self._quarto, source, "typst", "_made", "report.pdf", "run"), folder)
@@ -185,6 +187,7 @@ class QuartoRenderer:
             if file.is_file():
                 shutil.copyfile(file, folder / file.name)
         write_assets(folder / "theme")
+        write_text(folder / "theme" / "assets" / "quarto.css", theme.quarto_stylesheet())
         for font in theme.print_fonts():
             shutil.copyfile(font, folder / "theme" / "assets" / "fonts" / font.name)
         # JSON is YAML, and needs no quoting rules.
@@ -192,9 +195,36 @@ class QuartoRenderer:
         return folder
 
     def _put_notebook(self, folder: Path, result: NotebookResult, title: str, context: SiteContext) -> None:
+        # Only "pagetitle": with a title Quarto would print a second main heading.
         front = {"pagetitle": page_title(title, result.job.page, context)}
         target = (folder / result.job.page).with_suffix(".ipynb")
         _write_notebook(target, joined([_path(result)], front))
+
+    def render_archive(self, site: Path, context: SiteContext) -> Path | None:
+        """Make the archive's list a listing of Quarto's, which readers can sort and filter."""
+        days = archived(site, context)
+        if not days:
+            return None
+        page = f"{ARCHIVE}/index.html"
+        with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
+            folder = self._stage(Path(name), run_profile([f"{ARCHIVE}/index.qmd"], context))
+            (folder / ARCHIVE).mkdir()
+            (folder / "archive.qmd").rename(folder / ARCHIVE / "index.qmd")
+            items = [
+                {
+                    "title": item.label,
+                    "date": item.href.split("/")[1],
+                    "path": item.href.removeprefix(f"{ARCHIVE}/"),
+                }
+                for _, links in days
+                for item in links
+            ]
+            # JSON is YAML, and needs no quoting rules.
+            (folder / ARCHIVE / "days.yml").write_text(json.dumps(items), encoding="utf-8")
+            run(render_command(self._quarto, folder, "", "_site", profile="run"), folder)
+            _take_page(folder / "_site", page, site, context)
+            _take_extras(folder / "_site", site)
+        return site / page
 
 
 def run(command: Sequence[str], folder: Path) -> None:
@@ -234,11 +264,14 @@ def _take_page(made: Path, page: str, out_dir: Path, context: SiteContext) -> No
     write_text(out_dir / page, offline_page(text, page, context))
 
 
-def _take_extra(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.is_file():
-        shutil.copyfile(source, target)
+def _take_extras(made: Path, site: Path) -> None:
+    """Take Quarto's own files; the search index grows by these pages, whatever made the others."""
+    if (made / "site_libs").is_dir():
+        shutil.copytree(made / "site_libs", site / "site_libs", dirs_exist_ok=True)
+    index, kept = made / "search.json", site / "search.json"
+    if index.is_file():
+        before = kept.read_text(encoding="utf-8") if kept.is_file() else "[]"
+        write_text(kept, merged_search(before, index.read_text(encoding="utf-8")))
 
 
 def _take(source: Path, target: Path) -> None:

@@ -36,6 +36,9 @@ class Renderer(Protocol):
     ) -> Path:
         """Write one tagged PDF of one or several notebooks."""
 
+    def render_archive(self, site: Path, context: SiteContext) -> Path | None:
+        """Make the archive's list anew in the renderer's own way; None where the site's own stands."""
+
 
 class EmbeddedRenderer:
     """nbconvert for pages, pandoc and Typst for PDF: all from PyPI."""
@@ -62,6 +65,10 @@ class EmbeddedRenderer:
 
         results = [result] if isinstance(result, NotebookResult) else list(result)
         return write_pdf(results, out_file, context, title)
+
+    def render_archive(self, site: Path, context: SiteContext) -> Path | None:
+        """Leave the site's own list as it is."""
+        return None
 
 
 def choose_renderer(name: str = "auto", project: Path | None = None) -> Renderer:

@@ -21,6 +21,7 @@ from kpi_lib.reporting.tables import window_label
 DAYS = 35
 #: A scorecard's history does not tell late data from a correction.
 WORKED_OUT_AGAIN = "worked_out_again"
+ON_SCORECARD = "On the scorecard"
 _REASONS = {
     "partial": "days missing",
     "not_loaded": "no data",
@@ -195,7 +196,7 @@ def _republished(card: Scorecard, key: str, rows: pd.DataFrame) -> Iterator[Rest
         if old != new and (old is None or new is None or abs(new - old) > 1e-9 * max(abs(old), 1.0)):
             yield Restatement(
                 kpi=kpi,
-                what="On the scorecard",
+                what=ON_SCORECARD,
                 as_of=pd.Timestamp(after["as_of_date"]).date(),
                 old=old,
                 new=new,

@@ -19,7 +19,7 @@ from kpi_lib.reporting.data import Figure, ReportData
 from kpi_lib.reporting.definitions import column_title
 from kpi_lib.reporting.grid import Cell, Column, Grid, Row
 from kpi_lib.reporting.locations import entities_grid
-from kpi_lib.reporting.reasons import dates, versus, why_no_change
+from kpi_lib.reporting.reasons import dates, in_sentence, versus, why_no_change
 from kpi_lib.reporting.spark import bar, bar_place, sparkline
 from kpi_lib.reporting.theme import tokens
 
@@ -75,14 +75,20 @@ def _kpi_row(data: ReportData, kpi: Kpi, windows: Sequence[Window]) -> Row:
     return Row((*cells, Cell("", html=sparkline(weeks))), total=kpi.total)
 
 
-def contributions_grid(data: ReportData, window: str) -> Grid:
-    """Return what each part added to the change of the headline KPI, with bars from zero."""
-    parts = contributions(data, window)
+def contributions_grid(data: ReportData, window: str, most: int | None = None) -> Grid:
+    """Return what each part added to the change of the headline KPI, with bars from zero.
+
+    ``most`` shows only so many parts, the largest; the others are one row.
+    """
+    every = contributions(data, window)
     whole = data.row(data.kpi().code, window)
+    known = whole.delta is not None and all(part.figure.delta is not None for part in every)
+    parts = _largest(every, most) if known and most else every
+    left_out = [in_sentence(part.kpi.title) for part in every if part not in parts]
     steps = [part.figure.delta for part in parts if part.figure.delta is not None]
     rest = (whole.delta or 0.0) - sum(steps)
-    known = whole.delta is not None and len(steps) == len(parts)
-    scale = (min([*steps, 0.0]), max([*steps, 0.0]))
+    drawn = [*steps, rest, 0.0] if known else [*steps, 0.0]
+    scale = (min(drawn), max(drawn))
     rows = [_part_row(data, part, scale) for part in parts]
     if known and abs(rest) >= 0.5 * 10**-whole.kpi.decimals:
         rows.append(
@@ -91,7 +97,7 @@ def contributions_grid(data: ReportData, window: str) -> Grid:
                     Cell("Other"),
                     bar_cell(rest, scale),
                     Cell(fmt.signed(rest, whole.kpi, data.currency)),
-                    Cell(""),
+                    Cell(fmt.listed(left_out)),
                 )
             )
         )
@@ -113,6 +119,14 @@ def contributions_grid(data: ReportData, window: str) -> Grid:
         Column("What happened", number=False, classes="why", quiet=True),
     )
     return Grid("What made the difference", columns, tuple(rows), "contrib", ("auto", "1fr", "auto", "auto"))
+
+
+def _largest(parts: list[Contribution], most: int) -> list[Contribution]:
+    """Return the largest parts in their order; all of them where only one would be left out."""
+    if len(parts) <= most + 1:
+        return parts
+    kept = sorted(parts, key=lambda part: -abs(part.figure.delta or 0.0))[:most]
+    return [part for part in parts if part in kept]
 
 
 def _part_row(data: ReportData, part: Contribution, scale: tuple[float, float]) -> Row:

@@ -23,7 +23,7 @@ def rehearse() -> None:
 
     from kpi_lib.catalogue import load_catalogue, load_settings
     from kpi_lib.frames import ROLLUP_COLUMNS
-    from kpi_lib.reporting import charts, display
+    from kpi_lib.reporting import bars, charts, display, panels
     from kpi_lib.reporting.data import ReportData
 
     # By name: what the package offers to notebooks reaches into rooms that this one does not import.
@@ -59,6 +59,9 @@ def rehearse() -> None:
     )
     for kind in charts.KINDS:
         charts.sketch(report, kind, kpi)
+    # Putting a chart's layers together costs more than filling it.
+    for layers in (bars.columns_template, bars.rows_template, panels.panels_template):
+        layers()
     display.headline(report)
     display.cards(report)
     display.table(report, "group")

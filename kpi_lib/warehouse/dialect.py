@@ -108,8 +108,8 @@ def quote(name: str) -> str:
 
 @lru_cache(maxsize=512)
 def _translate(sql: str, layer_items: tuple[tuple[str, str], ...]) -> Translated:
-    tree = _parse(sql)
-    tables = _rewrite_tables(tree, dict(layer_items))
+    tree = parse(sql)
+    tables = logical_tables(tree, dict(layer_items))
     tree = mend(tree)
     parameters = frozenset(node.name for node in tree.find_all(exp.Parameter))
     try:
@@ -121,7 +121,14 @@ def _translate(sql: str, layer_items: tuple[tuple[str, str], ...]) -> Translated
     return Translated(text, parameters, tables)
 
 
-def _parse(sql: str) -> exp.Query:
+def parse(sql: str) -> exp.Query:
+    """Return one GoogleSQL query as a tree.
+
+    Raises
+    ------
+    DefinitionError
+        When it is not one valid query.
+    """
     try:
         statements = [tree for tree in sqlglot.parse(sql, dialect="bigquery") if tree is not None]
     except (ParseError, TokenError) as error:
@@ -146,8 +153,11 @@ def _parse_message(error: SqlglotError) -> str:
     return f"{first['description']} (line {first['line']}, column {first['col']}){near}."
 
 
-def _rewrite_tables(tree: exp.Query, layers: Mapping[str, str]) -> tuple[str, ...]:
-    """Put physical schemas in place of layers; a name without a layer must be a WITH query."""
+def logical_tables(tree: exp.Query, layers: Mapping[str, str]) -> tuple[str, ...]:
+    """Put physical schemas in place of layers; return the logical names of the tables, sorted.
+
+    A name without a layer must be a WITH query.
+    """
     with_names = {node.alias.lower() for node in tree.find_all(exp.CTE)}
     found = set()
     for table in tree.find_all(exp.Table):

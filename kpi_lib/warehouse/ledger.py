@@ -29,6 +29,8 @@ from kpi_lib.warehouse.rollup import load_spans
 from kpi_lib.warehouse.tables import DASHBOARD
 
 _EVER = dt.date(1, 1, 1)
+#: What :func:`source_days` returns where no source names a date.
+NO_DAYS = pd.DataFrame({"source": [], "date_key": pd.to_datetime([]), "row_count": []})
 _BUSINESS_DATE: Mapping[str, str] = {
     "DATE": "{column}",
     "DATETIME": "DATE({column})",
@@ -62,20 +64,20 @@ class Publication:
 
 
 def source_days(warehouse: Warehouse, catalogue: Catalogue) -> pd.DataFrame:
-    """Return how many rows each source holds for each business date.
+    """Return how many rows each source holds for each business date, by one query.
 
     Returns
     -------
     pandas.DataFrame
         ``source, date_key, row_count``. A source that names no date, or that is not there, has no rows.
     """
-    parts = [part for source in catalogue.sources for part in _days_of(warehouse, source, catalogue)]
+    parts = [part for source in catalogue.sources for part in _days_of(warehouse, source)]
     if not parts:
-        return pd.DataFrame({"source": [], "date_key": pd.to_datetime([]), "row_count": []})
-    return pd.concat(parts, ignore_index=True)
+        return NO_DAYS
+    return warehouse.query("\nUNION ALL\n".join(parts), {"time_zone": catalogue.calendar.time_zone})
 
 
-def _days_of(warehouse: Warehouse, source: Source, catalogue: Catalogue) -> list[pd.DataFrame]:
+def _days_of(warehouse: Warehouse, source: Source) -> list[str]:
     table = f"{source.layer}.{source.name}"
     if source.date_column is None or not warehouse.exists(table):
         return []
@@ -83,11 +85,10 @@ def _days_of(warehouse: Warehouse, source: Source, catalogue: Catalogue) -> list
     if kind is None or kind not in _BUSINESS_DATE:
         return []
     date = _BUSINESS_DATE[kind].format(column=source.date_column)
-    counted = warehouse.query(
-        f"SELECT {date} AS date_key, COUNT(*) AS row_count FROM {table} GROUP BY date_key",  # noqa: S608
-        {"time_zone": catalogue.calendar.time_zone},
-    )
-    return [counted.assign(source=source.name)] if len(counted) else []
+    return [
+        f"SELECT '{source.name}' AS source, {date} AS date_key, COUNT(*) AS row_count "  # noqa: S608
+        f"FROM {table} GROUP BY date_key"
+    ]
 
 
 def grown_days(before: pd.DataFrame, after: pd.DataFrame) -> list[pd.Timestamp]:

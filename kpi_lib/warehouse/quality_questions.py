@@ -12,6 +12,7 @@ from kpi_lib.warehouse.tables import (
     DASHBOARD,
     DQ_RESULTS,
     FACTS,
+    ROW_COUNT,
     SCORECARD,
     SCORECARD_HISTORY,
     SOURCE_LOAD,
@@ -54,28 +55,40 @@ class QualityQuestions:
 
     def row_counts(self) -> pd.DataFrame:
         """Return ``table_name, what, row_count`` of the domain's sources, models, facts and roll-ups."""
-        named = [item for item in self._tables() if self._warehouse.exists(item[0])]
-        if not named:
-            return pd.DataFrame({"table_name": [], "what": [], "row_count": []})
-        # The names are those of the definitions, which the warehouse has just been asked for.
-        counts = " UNION ALL ".join(
-            f"SELECT '{table}' AS table_name, COUNT(*) AS row_count FROM {table}"  # noqa: S608
-            for table, _ in named
-        )
-        found = self._warehouse.query(counts).set_index("table_name")["row_count"]
-        rows = [(table, what, int(found[table])) for table, what in named]
+        found = count_rows(self._warehouse, self.catalogue).set_index("table_name")["row_count"]
+        rows = [
+            (table, what, int(found[table]))
+            for table, what in counted_tables(self.catalogue)
+            if table in found
+        ]
         return pd.DataFrame(rows, columns=["table_name", "what", "row_count"])
 
-    def _tables(self) -> list[tuple[str, str]]:
-        catalogue = self.catalogue
-        tables = [(f"{source.layer}.{source.name}", "source") for source in catalogue.sources]
-        tables.append((SOURCE_LOAD, "load record"))
-        tables += [(model.table, "mart") for model in catalogue.models]
-        if catalogue.kpis:
-            tables += [(FACTS, "daily facts"), (DASHBOARD, "roll-ups"), (SNAPSHOT, "published values")]
-        if catalogue.has_scorecard:
-            card = load_scorecard(catalogue.folder)
-            tables += [(model.table, "mart") for model in card.models]
-            tables += [(view.table, "detail view") for view in card.views]
-            tables += [(SCORECARD, "scorecard"), (SCORECARD_HISTORY, "published scorecards")]
-        return list(dict.fromkeys(tables))
+
+def count_rows(warehouse: Warehouse, catalogue: Catalogue) -> pd.DataFrame:
+    """Return ``table_name, row_count`` of the domain's tables.
+
+    What a night pulled from elsewhere holds a part of them only, and what was counted there.
+    """
+    if warehouse.exists(ROW_COUNT):
+        return warehouse.query(f"SELECT table_name, row_count FROM {ROW_COUNT}")  # noqa: S608
+    named = [table for table, _ in counted_tables(catalogue) if warehouse.exists(table)]
+    if not named:
+        return pd.DataFrame({"table_name": [], "row_count": []})
+    # The names are those of the definitions, which the warehouse has just been asked for.
+    counts = [f"SELECT '{table}' AS table_name, COUNT(*) AS row_count FROM {table}" for table in named]  # noqa: S608
+    return warehouse.query(" UNION ALL ".join(counts))
+
+
+def counted_tables(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """Return each table of a domain and what it is, in the order in which they are made."""
+    tables = [(f"{source.layer}.{source.name}", "source") for source in catalogue.sources]
+    tables.append((SOURCE_LOAD, "load record"))
+    tables += [(model.table, "mart") for model in catalogue.models]
+    if catalogue.kpis:
+        tables += [(FACTS, "daily facts"), (DASHBOARD, "roll-ups"), (SNAPSHOT, "published values")]
+    if catalogue.has_scorecard:
+        card = load_scorecard(catalogue.folder)
+        tables += [(model.table, "mart") for model in card.models]
+        tables += [(view.table, "detail view") for view in card.views]
+        tables += [(SCORECARD, "scorecard"), (SCORECARD_HISTORY, "published scorecards")]
+    return list(dict.fromkeys(tables))

@@ -12,7 +12,13 @@ from typing import Self
 import pandas as pd
 
 from kpi_lib import periods
-from kpi_lib.catalogue import Catalogue, DuckDBProfile, Settings, load_catalogue, load_settings
+from kpi_lib.catalogue import (
+    BigQueryProfile,
+    Catalogue,
+    Settings,
+    load_catalogue,
+    load_settings,
+)
 from kpi_lib.errors import UsageError, WarehouseError
 from kpi_lib.frames import ROLLUP_COLUMNS, ROLLUP_KEYS, WINDOW_COLUMNS
 from kpi_lib.warehouse import queries
@@ -61,8 +67,6 @@ def connect(
 
     Raises
     ------
-    UsageError
-        When the profile is BigQuery's, which this version does not read.
     WarehouseError
         When nothing has been published yet, or the file cannot be opened.
     """
@@ -72,17 +76,19 @@ def connect(
         catalogue, file = load_catalogue(str(domain)), Path(str(path))
     else:
         chosen = settings.profile(profile or None)
-        if path:
-            file = Path(path)
-        elif isinstance(chosen, DuckDBProfile):
-            file = chosen.path
-        else:
-            raise UsageError(
-                f"Profile '{profile or settings.default_profile}' is of kind '{chosen.kind}', which is not "
-                "available in this version.",
-                remedy='Use a profile of kind "duckdb".',
-            )
         catalogue = load_catalogue(settings.domain_folder(domain or settings.domains[0]))
+        if isinstance(chosen, BigQueryProfile) and not path:
+            # Only here: the client takes half a second to import.
+            from kpi_lib.warehouse.bigquery.open import open_published
+
+            place = Path(chosen.project) / chosen.dataset("kpi", catalogue.domain)
+            return Reader(
+                open_published(chosen, profile or settings.default_profile, catalogue),
+                catalogue,
+                place,
+                targets_file(settings),
+            )
+        file = Path(str(path or getattr(chosen, "path", "")))
     warehouse = DuckDBWarehouse.open(file, physical_layers(catalogue), read_only=True)
     return Reader(warehouse, catalogue, file, targets_file(settings))
 

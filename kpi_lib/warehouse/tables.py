@@ -21,6 +21,8 @@ EVENTS = "kpi.fact_kpi_event"
 ENTITY_ABOVE = "kpi.entity_above"
 DASHBOARD = "kpi.agg_kpi_dashboard"
 SCORECARD = "kpi.dashboard_kpis"
+#: Only in what a night pulled from another warehouse: how many rows its tables have there.
+ROW_COUNT = "ops.row_count"
 SCORECARD_HISTORY = "kpi.dashboard_kpis_history"
 SCORECARD_TREND = "kpi.dashboard_kpis_trend"
 SCORECARD_STATE = "kpi.dashboard_kpis_state"

@@ -14,11 +14,17 @@ import pytest
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.reporting.check import check_site
 from kpi_lib.reporting.context import NavItem
-from kpi_lib.reporting.html import write_pages, write_text
+from kpi_lib.reporting.definitions_page import write_definitions
+from kpi_lib.reporting.display import headline, quality, restatements, table
+from kpi_lib.reporting.entity_index import write_entity_index
+from kpi_lib.reporting.html import write_assets, write_pages, write_text
 from kpi_lib.reporting.notice import FailedNight
 from kpi_lib.reporting.site import DomainHome, kpi_sections, write_archive, write_home, write_kpi_index
 from tests.browser.conftest import Visit, needed
+from tests.quality_sample import QualityWh
+from tests.reporting_many import many
 from tests.reporting_notebooks import SVG, context, executed, result_of, rich
+from tests.restated_sample import RestatedWh, restated_row
 
 WIDTHS = (390, 834, 1440)
 SCHEMES = ("light", "dark")
@@ -126,8 +132,11 @@ def test_the_published_site(visit: Visit) -> None:
         pytest.skip(f"nothing is published in {PUBLISHED}; `make report` does it")
     root = PUBLISHED.resolve()
     pages = sorted(path.relative_to(root).as_posix() for path in root.glob("**/*.html"))
-    single = [name for name in pages if "/kpi/" not in name or name.endswith("kpi/index.html")]
-    details = [name for name in pages if name not in single][:3]
+    many = [
+        name for name in pages if ("/kpi/" in name or "/entity/" in name) and not name.endswith("index.html")
+    ]
+    details = [name for kind in ("/kpi/", "/entity/") for name in [page for page in many if kind in page][:3]]
+    single = [name for name in pages if name not in many]
     assert look(visit, root, [*single, *details]) == []
 
 
@@ -235,3 +244,43 @@ def test_the_keyboard_reaches_everything(browser: Any, site: Path) -> None:
     assert any('class="scroll"' in name for name in seen)
     assert any("kpi/total_visitors.html" in name for name in seen)
     visit.close()
+
+
+def test_a_list_of_locations_is_narrowed_down_by_typing(browser: Any, tmp_path: Path) -> None:
+    run = context(nav=(NavItem("Locations", "winery/entity/index.html"),))
+    write_entity_index(tmp_path, run, many(200))
+    write_assets(tmp_path)
+    visit = Visit(browser, 390)
+    page = visit.open(tmp_path / "winery/entity/index.html")
+    shown = page.locator("tbody tr:not(.total):visible")
+    assert shown.count() == 199
+    page.get_by_label("Show only names with").fill("PLACE 15")
+    assert shown.count() == 11 and page.locator("#filter-count").inner_text() == "11 of 200 shown"
+    page.get_by_role("button", name="Location").click()
+    assert shown.first.inner_text().startswith("Place 15")
+    page.get_by_label("Show only names with").fill("nowhere")
+    assert shown.count() == 0
+    page.get_by_label("Show only names with").fill("")
+    assert shown.count() == 199 and page.locator("#filter-count").inner_text() == ""
+    assert axe_problems(page) == [] and visit.complaints == []
+    visit.close()
+
+
+def test_quality_and_restatements_at_every_width_in_both_schemes(visit: Visit, tmp_path: Path) -> None:
+    pages = {
+        "data_quality": (quality(QualityWh()), ("nights", "failures", "freshness", "expectations", "rows")),
+        "restatements": (
+            restatements(RestatedWh([restated_row(), restated_row(cause="correction")])),
+            ("changes",),
+        ),
+    }
+    run = context(nav=tuple(NavItem(name, f"winery/{name}.html") for name in pages))
+    results = []
+    for name, (page, kinds) in pages.items():
+        outputs = [headline(page), *(table(page, kind) for kind in kinds)]
+        path = executed(tmp_path / f"{name}.ipynb", *(rich(text_html=item.html) for item in outputs))
+        results.append(result_of(path, f"winery/{name}.html", name))
+    write_pages(results, tmp_path / "site", run)
+    write_definitions(tmp_path / "site", run, load_catalogue("winery"))
+    names = [*(f"winery/{name}.html" for name in pages), "winery/definitions.html"]
+    assert look(visit, tmp_path / "site", names) == []

@@ -19,6 +19,7 @@ from kpi_lib.pipeline import scorecard
 from kpi_lib.reporting import board_charts, page_words
 from kpi_lib.reporting.board import Board, load_board, year_before
 from kpi_lib.reporting.board_pieces import table
+from kpi_lib.reporting.cohort_chart import cohort_matrix, squares
 from kpi_lib.reporting.downloads import csv_text
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
 from kpi_lib.warehouse.reader import Reader
@@ -148,7 +149,36 @@ def test_every_chart_says_in_words_what_it_shows(board: Board, kind: str) -> Non
     _, draw = board_charts.KINDS[kind]
     sketch = draw(board)
     assert len(sketch.description) > 30 and "nan" not in sketch.description.lower()
-    assert sketch.wide["datasets"]["bars"]
+    readings = sketch.wide["datasets"]["readings"]
+    assert readings and all(row["t"][0] and any(row["t"][1:]) for row in readings)
+
+
+def test_the_cohort_matrix_is_counted_from_the_rows(board: Board, reader: Reader) -> None:
+    rows = reader.detail("cohort_retention_matrix_by_customer")
+    rows = rows[rows["cohort_year"].notna() & (rows["qbo_customer_id"] != "UNKNOWN")]
+    found = {(square.cohort, square.age): square for square in squares(board)}
+    assert len(found) == len(rows.groupby(["cohort_year", "age_years"]))
+    for (cohort, age), square in found.items():
+        own = [
+            row for row in rows.to_dict("records") if (row["cohort_year"], row["age_years"]) == (cohort, age)
+        ]
+        assert (square.customers, square.size) == (sum(row["has_revenue"] for row in own), len(own))
+        assert square.revenue == pytest.approx(sum(row["net_revenue"] for row in own))
+        assert square.whole == (cohort + age < board.fiscal_year)
+    outlined = [row for row in cohort_matrix(board).wide["datasets"]["readings"] if row["w"]]
+    assert {int(row["y"]) + int(row["x"]) for row in outlined} == {board.fiscal_year}
+
+
+def test_the_funnel_goes_from_the_least_to_the_most_likely_stage(board: Board, reader: Reader) -> None:
+    deals = reader.detail("open_pipeline")
+    sketch = board_charts.KINDS["pipeline_stages"][1](board)
+    names = [row["text"] for row in sketch.wide["datasets"]["names"]]
+    likely = deals.groupby("stage")["probability"].median()
+    assert [likely[name] for name in names] == sorted(likely)
+    ends = [row["z"] for row in sketch.wide["datasets"]["bars"]]
+    assert sum(ends) == pytest.approx(deals["weighted_amount"].sum())
+    marks = [row["x"] for row in sketch.wide["datasets"]["marks"]]
+    assert sum(marks) == pytest.approx(deals["amount"].sum())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpi_lib.catalogue import load_catalogue
@@ -20,6 +20,8 @@ from kpi_lib.frames import FACTS, WINDOW_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR, STANDARD_COMPARISONS, STANDARD_WINDOWS, Comparison, Window
 from tests.oracle.cases import catalogue, kpi, random_case
 
+# A busy machine makes slow examples, which say nothing about the code.
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MONEY = kpi(1, "sum", format="currency", decimals=2)
 
 
@@ -229,6 +231,7 @@ def test_the_payload_says_what_the_columns_say(seed: int) -> None:
         assert row["payload"] == json.dumps(expected)
 
 
+@BUSY
 @given(st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 6)), min_size=1))
 def test_rounding_is_pythons(cells: list[tuple[float, int]]) -> None:
     made = round_half_even(
@@ -237,6 +240,7 @@ def test_rounding_is_pythons(cells: list[tuple[float, int]]) -> None:
     assert made.tolist() == [round(number, digits) + 0.0 for number, digits in cells]
 
 
+@BUSY
 @given(
     st.lists(st.integers(-(10**7), 10**7), min_size=1),
     st.integers(0, 6),
@@ -264,6 +268,7 @@ def test_what_rounds_to_nothing_has_no_sign() -> None:
     assert [str(number) for number in made] == ["0.0"] * 4
 
 
+@BUSY
 @given(st.lists(st.floats(allow_infinity=False), min_size=1))
 def test_numbers_are_written_as_json_reads_them(numbers: list[float]) -> None:
     texts = number_text(np.array(numbers)).to_pylist()

@@ -296,3 +296,10 @@ def test_the_first_comparison_fills_the_plain_columns_without_a_prior_year() -> 
         dashboard_from_facts(facts, both, "2026-12-31")["mtd_prior"].item()
         == rollup(facts, both, "2026-12-31", ["mtd"], ["prior_year"])["prior"].item()
     )
+
+
+def test_one_window_with_one_comparison_is_a_dashboard_too() -> None:
+    known = catalogue(kpis=(kpi(1, "sum"),))
+    table = dashboard(rollup(series([1.0, 2.0]), known, windows=["mtd"]), known)
+    assert table["mtd_value"].tolist() == [1.0, 3.0]
+    assert len(table) == 2

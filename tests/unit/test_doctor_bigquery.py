@@ -109,10 +109,8 @@ def test_a_source_dataset_that_is_missing(world: World, tmp_path: Path) -> None:
 
 
 def test_a_project_that_cannot_be_used_ends_the_examination(world: World, tmp_path: Path) -> None:
-    message = (
-        f"Access Denied: Project {PROJECT}: "
-        f"User does not have bigquery.jobs.create permission in project {PROJECT}."
-    )
+    lacks = f"User does not have bigquery.jobs.create permission in project {PROJECT}."
+    message = f"Access Denied: Project {PROJECT}: {lacks}"
     world.faults = [Fault("^POST", refusal(403, "accessDenied", message), times=99)]
     (found,) = wrong(ask(tmp_path))
     assert found.exit_code == 2

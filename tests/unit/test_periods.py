@@ -11,6 +11,7 @@ import pytest
 
 from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.periods import (
+    DATE_DIMENSION,
     PRIOR_YEAR,
     STANDARD_COMPARISONS,
     STANDARD_WINDOWS,
@@ -141,6 +142,9 @@ def test_the_same_weekday_is_364_days_earlier_at_both_ends(window: str) -> None:
         ("2024-04-06", "fmtd", "prior_period", "2024-03-03–2024-04-06 | 2024-02-04–2024-03-02"),
         ("2024-04-03", "fmtd", "prior_period", "2024-03-03–2024-04-03 | 2024-02-04–2024-03-02"),
         ("2024-03-09", "fmtd", "prior_period", "2024-03-03–2024-03-09 | 2024-02-04–2024-02-10"),
+        # The end of April (four weeks) meets the end of March (five).
+        ("2024-05-04", "fmtd", "prior_period", "2024-04-07–2024-05-04 | 2024-03-03–2024-04-06"),
+        ("2024-05-03", "fmtd", "prior_period", "2024-04-07–2024-05-03 | 2024-03-03–2024-03-29"),
         # April back to January, which had a week more: month end to month end.
         ("2024-03-02", "fqtd", "prior_period", "2024-02-04–2024-03-02 | 2023-10-29–2023-11-25"),
         ("2024-03-02", "fytd", "prior_period", "2024-02-04–2024-03-02 | 2023-01-29–2023-02-25"),
@@ -172,6 +176,11 @@ def test_years_of_53_weeks_are_the_retail_ones() -> None:
         (RETAIL, "2025-02-02", 2025),
         (Calendar(week_pattern="4-4-5", year_end_month=12, year_end_rule="nearest"), "2027-01-02", 2026),
         (Calendar(week_pattern="4-4-5", year_end_month=9, fiscal_named_by="start"), "2026-09-26", 2025),
+        (Calendar(week_pattern="4-4-5", year_end_month=9), "2026-09-26", 2026),
+        (Calendar(week_pattern="4-4-5", year_end_month=9), "2026-09-27", 2027),
+        # A year that ends in December starts in the one it ends in, give or take a week.
+        (Calendar(week_pattern="4-4-5", fiscal_named_by="start"), "2026-06-01", 2026),
+        (Calendar(week_pattern="4-4-5", year_end_month=11, fiscal_named_by="start"), "2026-06-01", 2025),
     ],
 )
 def test_names_of_fiscal_years(calendar: Calendar, day: str, year: int) -> None:
@@ -274,3 +283,71 @@ def test_what_cannot_be_says_so_with_a_remedy(make: object, message: str) -> Non
         make()
     assert caught.value.remedy
     assert caught.value.where
+
+
+def test_weeks_of_years_of_months_are_numbered_from_the_one_that_holds_the_first_day() -> None:
+    table = dim_date(JULY, "2024-12-29", "2026-01-05").set_index("date_key")
+    calendar = {"2024-12-29": 52, "2024-12-30": 53, "2024-12-31": 53, "2025-01-01": 1, "2025-01-05": 1}
+    calendar |= {"2025-01-06": 2, "2025-06-30": 27, "2025-12-28": 52, "2025-12-29": 53, "2025-12-31": 53}
+    calendar |= {"2026-01-01": 1, "2026-01-04": 1, "2026-01-05": 2}
+    assert {day: table.loc[day, "week"] for day in calendar} == calendar
+    fiscal = {"2025-06-29": 52, "2025-06-30": 53, "2025-07-01": 1, "2025-07-06": 1, "2025-07-07": 2}
+    fiscal |= {"2025-12-31": 27, "2026-01-01": 27, "2026-01-05": 28}
+    assert {day: table.loc[day, "fiscal_week"] for day in fiscal} == fiscal
+    # Such a fiscal week ends with its year; the week itself goes on.
+    assert str(table.loc["2025-06-30", "fiscal_week_last_day"].date()) == "2025-06-30"
+    assert str(table.loc["2025-07-01", "fiscal_week_first_day"].date()) == "2025-07-01"
+    assert str(table.loc["2025-07-01", "week_first_day"].date()) == "2025-06-30"
+    assert str(table.loc["2025-06-30", "week_last_day"].date()) == "2025-07-06"
+
+
+def test_the_calendar_reaches_from_2015_to_2035() -> None:
+    assert (dt.date(2015, 1, 1), dt.date(2035, 12, 31)) == DATE_DIMENSION
+    days = dim_date(JULY)["date_key"].dt.date
+    assert (days.min(), days.max()) == DATE_DIMENSION
+
+
+def test_every_part_of_a_day() -> None:
+    sunday = dim_date(JULY, "2025-08-17", "2025-08-17").iloc[0]
+    numbers = {
+        "year": 2025, "quarter": 3, "month": 8, "week": 33, "day_of_month": 17, "day_of_year": 229,
+        "day_of_week": 7, "is_weekend": True, "iso_year": 2025, "iso_week": 33, "fiscal_year": 2026,
+        "fiscal_quarter": 1, "fiscal_month": 2, "fiscal_week": 7,
+    }  # fmt: skip
+    assert {name: sunday[name] for name in numbers} == numbers
+    days = {
+        "year_first_day": "2025-01-01", "year_last_day": "2025-12-31", "quarter_first_day": "2025-07-01",
+        "quarter_last_day": "2025-09-30", "month_first_day": "2025-08-01", "month_last_day": "2025-08-31",
+        "week_first_day": "2025-08-11", "week_last_day": "2025-08-17", "iso_year_first_day": "2024-12-30",
+        "iso_year_last_day": "2025-12-28", "iso_week_first_day": "2025-08-11",
+        "iso_week_last_day": "2025-08-17", "fiscal_year_first_day": "2025-07-01",
+        "fiscal_year_last_day": "2026-06-30", "fiscal_quarter_first_day": "2025-07-01",
+        "fiscal_quarter_last_day": "2025-09-30", "fiscal_month_first_day": "2025-08-01",
+        "fiscal_month_last_day": "2025-08-31", "fiscal_week_first_day": "2025-08-11",
+        "fiscal_week_last_day": "2025-08-17", "prior_year_date": "2024-08-17",
+        "prior_year_weekday_date": "2024-08-18",
+    }  # fmt: skip
+    assert {name: str(sunday[name].date()) for name in days} == days
+    assert set(sunday.index) == {"date_key", *numbers, *days}
+    friday = dim_date(JULY, "2025-08-15", "2025-08-16")
+    assert friday["is_weekend"].tolist() == [False, True]
+    assert str(friday["date_key"].dtype) == "datetime64[us]"
+
+
+def test_limits_are_part_of_what_can_be() -> None:
+    day = dt.date(2026, 8, 15)
+    once = Window("tasting", "range", start=day, end=day)
+    assert row("2026-08-20", once) == "2026-08-15–2026-08-15 | 2025-08-15–2025-08-15"
+    assert row("2026-08-15", Window("today", "trailing", days=1)).startswith("2026-08-15–2026-08-15")
+    assert Window("ever", "trailing", days=36_600).days == 36_600
+    with pytest.raises(DefinitionError, match="days = 36601"):
+        Window("longer", "trailing", days=36_601)
+    assert [Calendar(fiscal_start_month=month, year_end_month=month).name for month in (1, 12)] == [
+        "calendar"
+    ] * 2
+    for month in (0, 13):
+        with pytest.raises(DefinitionError, match="is no month"):
+            Calendar(year_end_month=month)
+    with pytest.raises(DefinitionError, match="days = True"):
+        Window("one", "trailing", days=True)
+    assert len(dim_date(JULY, "2026-08-15", "2026-08-15")) == 1

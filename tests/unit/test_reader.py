@@ -17,7 +17,7 @@ from kpi_lib.catalogue import Catalogue, Settings, load_catalogue
 from kpi_lib.catalogue.profiles import BigQueryProfile, DuckDBProfile, Profile
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
 from kpi_lib.compute import dashboard_from_facts, rollup
-from kpi_lib.errors import DefinitionError, KpiError, UsageError, WarehouseError
+from kpi_lib.errors import AccessError, DefinitionError, KpiError, UsageError, WarehouseError
 from kpi_lib.periods import Comparison
 from kpi_lib.warehouse import DuckDBWarehouse, Reader, connect
 from kpi_lib.warehouse.tables import dashboard_columns, physical_layers
@@ -241,10 +241,12 @@ def test_connect_refuses(file: Path, tmp_path: Path) -> None:
     settings = _settings(
         tmp_path / "none.duckdb",
         cloud=BigQueryProfile(
-            project="example-kpi", datasets=dict.fromkeys(("raw", "mart", "kpi", "ops"), "d")
+            project="example-kpi",
+            datasets=dict.fromkeys(("raw", "mart", "kpi", "ops"), "d"),
+            key_file=tmp_path / "none.json",
         ),
     )
-    with pytest.raises(UsageError, match=r"'cloud' is of kind 'bigquery', which is not available"):
+    with pytest.raises(AccessError, match=r"The key file cannot be read"):
         connect("cloud", settings=settings)
     with pytest.raises(DefinitionError, match="Did you mean 'local'"):
         connect("locl", settings=settings)

@@ -21,6 +21,7 @@ from kpi_lib.reporting.board import Board, Standing
 from kpi_lib.reporting.brief import checked
 from kpi_lib.reporting.brief_words import Judged, Step
 from kpi_lib.reporting.data import ReportData
+from kpi_lib.reporting.restated_data import RestatedData, Restatement
 from tests.reporting_sample import AS_OF, loads, made, on, sample, winery
 
 TOTAL = "total_daily_revenue"
@@ -209,44 +210,50 @@ def test_what_moved_the_wrong_way_is_to_be_watched() -> None:
     assert words.watch(made(total_daily_revenue={"value": 1000, "prior": 1000})) == ""
 
 
-class Ledger:
-    """A ledger that tells what it was given."""
+NEWEST = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 
-    def __init__(self, runs: int, *rows: tuple[Any, ...]) -> None:
-        self.runs = runs
-        columns = ["as_of_date", "kpi_code", "window", "measure", "old", "new", "cause"]
-        self.rows = pd.DataFrame(list(rows), columns=columns)
-        self.rows["as_of_date"] = pd.to_datetime(self.rows["as_of_date"])
 
-    def publications(self) -> pd.DataFrame:
-        if not self.runs:
-            raise WarehouseError("There is no ledger.")
-        return pd.DataFrame({"run_id": [f"run{number}" for number in range(self.runs)]})
+def change(code: str, what: str, day: dt.date, old: float | None, new: float, cause: str) -> Restatement:
+    return Restatement(winery().kpi(code), what, day, old, new, "", "", cause, NEWEST)
 
-    def restatements(self, since: str | None = None) -> pd.DataFrame:
-        assert since == f"run{self.runs - 1}"
-        return self.rows
+
+def restated(publications: int, *changes: Restatement) -> str:
+    found = RestatedData(winery(), AS_OF, changes, NEWEST, NEWEST, publications)
+    return plain(words.restated(found, TOTAL, "Month to date"))
 
 
 def test_what_was_restated_is_said_with_old_new_and_cause() -> None:
-    rows = [
-        ("2026-11-18", TOTAL, "mtd", "value", 100.0, 110.0, "late_data"),
-        ("2026-11-19", TOTAL, "mtd", "value", 1000.0, 1240.5, "late_data"),
-        ("2026-11-19", "phone_revenue", "mtd", "value", 1.0, 2.0, "late_data"),
-    ]
-    assert words.restated(made(), Ledger(2, *rows)) == (
-        "Restated: Total Daily Revenue as published for 19 Nov 2026 was $1,000 month to date and is now"
-        " $1,240 (+$240, late data); 3 figures of 2 earlier days were changed in all."
+    day = dt.date(2026, 11, 19)
+    phone = change("phone_revenue", "Month to date", day, 1.0, 2.0, "correction")
+    said = restated(
+        2,
+        change(TOTAL, "Month to date", dt.date(2026, 11, 18), 100.0, 110.0, "late_data"),
+        change(TOTAL, "Month to date", day, 1000.0, 1240.5, "late_data"),
+        change(TOTAL, "Year to date", day, 5.0, 6.0, "late_data"),
+        phone,
     )
-    assert words.restated(made(), Ledger(2, rows[2])) == (
-        "Restated: 1 figure of 1 earlier day was changed, none of them Total Daily Revenue month to date."
+    assert said == (
+        "Restated: Total Daily Revenue as of 19 Nov 2026 was published as $1,000 and is now $1,240"
+        " (+$240, late data); 4 published figures of 2 days were changed in all."
     )
+    assert restated(2, phone) == (
+        "Restated: 1 published figure of 1 day was changed, the headline’s not among them."
+    )
+    before = replace(phone, published_at=NEWEST - dt.timedelta(days=1))
+    assert restated(3, before) == "Nothing published earlier was restated."
 
 
 def test_without_a_past_nothing_can_be_restated() -> None:
-    assert words.restated(made(), Ledger(0)).startswith("There is no ledger of publications yet")
-    assert words.restated(made(), Ledger(1)).startswith("This is the first publication")
-    assert words.restated(made(), Ledger(2)) == "Nothing published earlier has been restated."
+    class NoLedger:
+        catalogue = winery()
+
+        def publications(self) -> pd.DataFrame:
+            raise WarehouseError("There is no ledger.")
+
+    nothing = words.changes_of(NoLedger(), AS_OF)  # type: ignore[arg-type]
+    assert words.restated(nothing, TOTAL, "").startswith("There is no record of publications yet")
+    assert restated(1).startswith("This is the first publication")
+    assert restated(2) == "Nothing published earlier was restated."
 
 
 def test_checks_in_a_sentence() -> None:

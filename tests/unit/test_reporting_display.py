@@ -191,6 +191,20 @@ def test_the_style_sheet_repeats_the_tokens() -> None:
     assert written == theme.stylesheet(), "write theme.stylesheet() over site.css"
 
 
+def test_every_colour_of_page_paper_and_brand_is_a_token() -> None:
+    """A colour that is written anywhere else does not follow the scheme, nor a change of the tokens."""
+    rules = theme.stylesheet().partition("/* end of tokens */")[2]
+    assert not re.search(r"[:,\s]#[0-9a-fA-F]{3,8}\b", rules)
+    assert not re.search(r'rgb\("#', (theme.FOLDER.parent / "templates/typst/report.typ").read_text("utf-8"))
+    known = {*theme.tokens().light.values(), *theme.tokens().dark.values()}
+    for file in sorted((theme.FOLDER.parent / "templates/site").iterdir()):
+        found = set(re.findall(r"(?<!&)#[0-9a-fA-F]{6}\b", file.read_text(encoding="utf-8")))
+        assert found <= known, file.name
+    both = theme.tokens()
+    assert both.light.keys() == both.dark.keys()
+    assert all(len(set(colours.values())) == len(colours) for colours in (both.light, both.dark))
+
+
 def test_assets_hold_the_style_sheet_the_fonts_it_names_and_their_licences(tmp_path: Path) -> None:
     theme.write_assets(tmp_path)
     css = (tmp_path / "site.css").read_text(encoding="utf-8")
@@ -213,6 +227,15 @@ def test_colours_have_contrast_enough(scheme: str) -> None:
         for ground in ("paper", "card"):
             pair = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
             assert (pair[0] + 0.05) / (pair[1] + 0.05) >= least, (name, ground)
+    for text, ground in (
+        ("ink", "heat0"),
+        ("ink", "heat1"),
+        ("onheat2", "heat2"),
+        ("onheat3", "heat3"),
+        ("onheat3", "heat4"),
+    ):
+        pair = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (pair[0] + 0.05) / (pair[1] + 0.05) >= 4.5, (text, ground)
 
 
 def test_the_fonts_know_every_sign_we_write() -> None:

@@ -4,86 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
-import pandas as pd
 import pytest
 
-from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.reporting import display
 from kpi_lib.reporting.quality_data import load_quality
-from tests.reporting_sample import winery
-
-AS_OF = dt.date(2026, 11, 20)
-#: Eight in the morning UTC is midnight in Los Angeles: the night of the local date.
-NIGHTS = [pd.Timestamp(f"2026-11-{day}T08:05:00Z") for day in (19, 20, 21)]
-
-
-def check(night: int, name: str, success: bool = True, **changes: Any) -> dict[str, Any]:
-    """One row of ``dq_results``."""
-    return {
-        "run_id": f"2026111{night}T080000Z",
-        "checked_at": NIGHTS[night],
-        "domain": "winery",
-        "as_of_date": pd.Timestamp(AS_OF) - pd.Timedelta(days=2 - night),
-        "table_name": "stg_order",
-        "check_name": name,
-        "column_name": "",
-        "kind": "expectation",
-        "severity": "warning",
-        "success": success,
-        "expected": f"Rule {name} holds.",
-        "observed": "holds" if success else "two rows",
-        "remedy": "" if success else "Load it again.",
-        "failing": "[]",
-        **changes,
-    }
-
-
-ROWS = [
-    check(0, "a"),
-    check(0, "b", kind="reconciliation"),
-    check(1, "a", False, severity="critical"),
-    check(1, "b", False, kind="reconciliation"),
-    check(2, "a", severity="critical"),
-    check(2, "b", False, kind="reconciliation", failing=json.dumps([{"day": "2026-11-18", "rows": None}])),
-    check(2, "new"),
-]
-
-
-@dataclass
-class Wh:
-    """A warehouse that answers the page's questions."""
-
-    rows: list[dict[str, Any]] = field(default_factory=lambda: list(ROWS))
-    through: dt.date = AS_OF
-    catalogue: Catalogue = field(default_factory=winery)
-
-    def as_of(self) -> dt.date:
-        return AS_OF
-
-    def checks(self, runs: int = 30) -> pd.DataFrame:
-        return pd.DataFrame(self.rows)
-
-    def loads(self) -> pd.DataFrame:
-        return pd.DataFrame(
-            {
-                "source": ["stg_order", "stg_product"],
-                "loaded_from": pd.to_datetime(["2023-01-01", "2023-01-01"]),
-                "complete_through": pd.to_datetime([str(self.through), "2026-11-20"]),
-                "loaded_at": pd.to_datetime(["2026-11-21T03:05:00Z", None], utc=True),
-                "row_count": [88_097, 34],
-            }
-        )
-
-    def row_counts(self) -> pd.DataFrame:
-        return pd.DataFrame({"table_name": ["raw.stg_order"], "what": ["source"], "row_count": [88_097]})
+from tests.quality_sample import QualityWh, check
 
 
 def test_the_headline_counts_the_newest_run_only() -> None:
-    page = display.quality(Wh())
+    page = display.quality(QualityWh())
     text = display.headline(page).plain
     assert text.startswith("2 of 3 checks passed, with 1 warning")
     assert "Checked Sat 21 Nov 2026, 00:05 PST" in text and "as of Fri 20 Nov 2026" in text
@@ -105,11 +36,11 @@ def test_every_outcome_has_a_sentence(severities: list[str], sentence: str) -> N
         check(2, str(number), number >= len(severities), severity=(severities + ["critical"] * 3)[number])
         for number in range(3)
     ]
-    assert display.headline(display.quality(Wh(rows))).plain.splitlines()[0] == sentence
+    assert display.headline(display.quality(QualityWh(rows))).plain.splitlines()[0] == sentence
 
 
 def test_one_mark_a_run_with_its_outcome_in_words() -> None:
-    nights = display.table(display.quality(Wh()), "nights")
+    nights = display.table(display.quality(QualityWh()), "nights")
     assert nights.html.count("<li") == 3
     states = [part.split('"')[1] for part in nights.html.split("<li ")[1:]]
     assert states == ["good", "bad", "amber"]
@@ -117,25 +48,25 @@ def test_one_mark_a_run_with_its_outcome_in_words() -> None:
 
 
 def test_a_rule_that_fails_says_since_when_what_to_do_and_which_rows() -> None:
-    piece = display.table(display.quality(Wh()), "failures")
+    piece = display.table(display.quality(QualityWh()), "failures")
     assert "Rule b holds." in piece.html and "Rule a holds." not in piece.html
     assert "for 2 runs in a row" in piece.html and "Load it again." in piece.html
     assert "The row that breaks it" in piece.html and "2026-11-18" in piece.html
     assert "null" not in piece.html and "None" not in piece.html
-    all_hold = display.table(display.quality(Wh([check(2, "a")])), "failures")
+    all_hold = display.table(display.quality(QualityWh([check(2, "a")])), "failures")
     assert "Nothing: all 1 rules hold." in all_hold.plain
 
 
 def test_the_history_of_a_rule_knows_runs_without_it() -> None:
-    rules = {rule.name: rule for rule in load_quality(Wh()).rules}
+    rules = {rule.name: rule for rule in load_quality(QualityWh()).rules}
     assert rules["a"].history == (True, False, True) and rules["a"].failing_runs == 0
     assert rules["b"].history == (True, False, False) and rules["b"].failing_runs == 2
     assert rules["new"].history == (None, None, True)
-    assert load_quality(Wh()).rules[0].name == "b"
+    assert load_quality(QualityWh()).rules[0].name == "b"
 
 
 def test_rules_are_listed_by_kind_with_severity_result_and_finding() -> None:
-    page = display.quality(Wh())
+    page = display.quality(QualityWh())
     agree, every = (display.table(page, kind) for kind in ("reconciliations", "expectations"))
     assert "0 of 1 hold." in agree.html and "2 of 2 hold." in every.html
     assert "held in 1 of 3 runs" in agree.html and "two rows" in agree.html
@@ -143,7 +74,7 @@ def test_rules_are_listed_by_kind_with_severity_result_and_finding() -> None:
 
 
 def test_a_late_source_says_by_how_many_days() -> None:
-    page = display.quality(Wh(through=dt.date(2026, 11, 18)))
+    page = display.quality(QualityWh(through=dt.date(2026, 11, 18)))
     assert "stg_order does not reach that day." in display.headline(page).plain
     table = display.table(page, "freshness")
     assert "△ 2 days" in table.html and "18 Nov 2026" in table.html
@@ -155,13 +86,13 @@ def test_a_late_source_says_by_how_many_days() -> None:
 def test_hostile_text_stays_text() -> None:
     evil = "<script>x</script> | NaN"
     rows = [check(2, "a", False, expected=evil, observed=evil, failing=json.dumps([{evil: evil}]))]
-    page = display.quality(Wh(rows))
+    page = display.quality(QualityWh(rows))
     for kind in ("failures", "expectations"):
         assert "<script>" not in display.table(page, kind).html
 
 
 def test_without_any_run_it_says_so_and_unknown_tables_are_refused() -> None:
     with pytest.raises(DataError, match="No run of the checks is held"):
-        display.quality(Wh([]))
+        display.quality(QualityWh([]))
     with pytest.raises(UsageError, match="Did you mean 'failures'"):
-        display.table(display.quality(Wh()), "failure")
+        display.table(display.quality(QualityWh()), "failure")

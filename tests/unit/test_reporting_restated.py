@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.catalogue.load import SHIPPED_DOMAINS
-from kpi_lib.catalogue.models import Catalogue
-from kpi_lib.catalogue.scorecard import Scorecard, load_scorecard
 from kpi_lib.reporting import display
 from kpi_lib.reporting.restated import grouped, largest
 from kpi_lib.reporting.restated_data import load_changes
-from tests.reporting_sample import winery
-
-FIRST, NEWEST = (pd.Timestamp(f"2026-11-{day}T08:10:00Z") for day in (14, 21))
-
-
-def row(**changes: Any) -> dict[str, Any]:
-    return {
-        "published_at": NEWEST,
-        "run_id": "20261121T080000Z",
-        "as_of_date": pd.Timestamp("2026-11-19"),
-        "kpi_code": "total_daily_revenue",
-        "entity_code": "ALL",
-        "window": "mtd",
-        "comparison": None,
-        "measure": "value",
-        "old": 412_380.0,
-        "new": 413_620.5,
-        "difference": 1_240.5,
-        "old_reason": None,
-        "new_reason": None,
-        "cause": "late_data",
-        **changes,
-    }
-
-
-@dataclass
-class Wh:
-    """A warehouse that answers the page's questions."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    moments: tuple[pd.Timestamp, ...] = (FIRST, NEWEST)
-    catalogue: Catalogue = field(default_factory=winery)
-    history: pd.DataFrame = field(default_factory=pd.DataFrame)
-    asked: list[Any] = field(default_factory=list)
-
-    @property
-    def definitions(self) -> Scorecard:
-        return load_scorecard(self.catalogue.folder)
-
-    def as_of(self) -> dt.date:
-        return dt.date(2026, 11, 20)
-
-    def publications(self) -> pd.DataFrame:
-        return pd.DataFrame({"published_at": list(self.moments)})
-
-    def restatements(self, since: dt.datetime | None = None) -> pd.DataFrame:
-        self.asked.append(since)
-        return pd.DataFrame(self.rows, columns=list(row()))
-
-    def scorecard_history(self) -> pd.DataFrame:
-        return self.history
+from tests.restated_sample import FIRST, NEWEST, RestatedWh, restated_row
 
 
 def test_nothing_changed_says_since_when() -> None:
-    page = display.restatements(Wh())
+    page = display.restatements(RestatedWh())
     assert display.headline(page).plain.startswith(
         "Nothing that was published has changed since 14 Nov 2026\n2 publications so far, the newest on"
     )
     assert "has another value today" in display.table(page, "changes").plain
-    first = display.headline(display.restatements(Wh(moments=(FIRST,)))).plain
+    first = display.headline(display.restatements(RestatedWh(moments=(FIRST,)))).plain
     assert "It is the first one, so there is nothing yet to hold it against." in first
 
 
 def test_only_some_weeks_are_looked_at() -> None:
-    wh = Wh(moments=(pd.Timestamp("2026-01-05T08:00:00Z"), NEWEST))
+    wh = RestatedWh(moments=(pd.Timestamp("2026-01-05T08:00:00Z"), NEWEST))
     assert load_changes(wh).since == dt.datetime(2026, 10, 17, 8, 10, tzinfo=dt.UTC)
     assert wh.asked == [dt.datetime(2026, 10, 17, 8, 10, tzinfo=dt.UTC)]
 
 
 def test_a_change_shows_old_new_difference_cause_and_when() -> None:
-    earlier = row(as_of_date=pd.Timestamp("2026-11-18"), old=400_000.0, new=400_004.0)
-    page = display.restatements(Wh([row(), earlier]))
+    earlier = restated_row(as_of_date=pd.Timestamp("2026-11-18"), old=400_000.0, new=400_004.0)
+    page = display.restatements(RestatedWh([restated_row(), earlier]))
     text = display.headline(page).plain
     assert text.startswith("2 published figures changed with the newest publication")
     assert "month to date as of 19 Nov 2026, was $412,380 and is now $413,620, by late data." in text
@@ -100,19 +46,21 @@ def test_a_change_shows_old_new_difference_cause_and_when() -> None:
 
 def test_causes_are_apart_and_missing_values_have_a_reason() -> None:
     rows = [
-        row(),
-        row(kpi_code="total_visitors", cause="correction", old=10.0, new=None, new_reason="withdrawn"),
-        row(cause="definition", kpi_code="club_conversion_per_taster_pct", old=3.0, new=3.5),
-        row(measure="prior", cause="something_else"),
+        restated_row(),
+        restated_row(
+            kpi_code="total_visitors", cause="correction", old=10.0, new=None, new_reason="withdrawn"
+        ),
+        restated_row(cause="definition", kpi_code="club_conversion_per_taster_pct", old=3.0, new=3.5),
+        restated_row(measure="prior", cause="something_else"),
     ]
-    html = display.table(display.restatements(Wh(rows)), "changes").html
+    html = display.table(display.restatements(RestatedWh(rows)), "changes").html
     places = [html.index(f'id="cause-{name}"') for name in ("late-data", "correction", "definition")]
     assert places == sorted(places) and 'id="cause-something-else"' in html
     assert "not published" in html and "+0.5\u00a0pp" in html and "Month to date, a year earlier" in html
 
 
 def test_older_changes_are_told_apart_from_the_newest() -> None:
-    page = display.restatements(Wh([row(published_at=FIRST)]))
+    page = display.restatements(RestatedWh([restated_row(published_at=FIRST)]))
     assert display.headline(page).plain.startswith(
         "Nothing changed with the newest publication; 1 published figure did since 14 Nov 2026"
     )
@@ -120,7 +68,13 @@ def test_older_changes_are_told_apart_from_the_newest() -> None:
 
 def test_the_largest_is_by_share_and_never_against_nothing() -> None:
     changes = load_changes(
-        Wh([row(), row(kpi_code="total_visitors", old=10.0, new=20.0), row(old=0.0, new=5.0)])
+        RestatedWh(
+            [
+                restated_row(),
+                restated_row(kpi_code="total_visitors", old=10.0, new=20.0),
+                restated_row(old=0.0, new=5.0),
+            ]
+        )
     ).changes
     top = largest(changes)
     assert top is not None and top.kpi.code == "total_visitors"
@@ -138,7 +92,7 @@ def test_a_scorecard_is_held_against_itself_published_earlier(second: float | No
             for key, department in (("revenue_ytd", "company"), ("person_revenue_ytd", "ceo"))
         ]
     )  # fmt: skip
-    page = display.restatements(Wh(catalogue=market, history=history))
+    page = display.restatements(RestatedWh(catalogue=market, history=history))
     assert len(page.data.changes) == count
     if count:
         table = display.table(page, "changes")

@@ -129,6 +129,21 @@ def test_contributions_end_with_the_whole_change_and_show_what_is_left_over() ->
     assert [row.cells[0].text for row in whole.rows][-2] != "Other"
 
 
+def test_a_short_table_of_parts_adds_the_small_ones_up() -> None:
+    changes = (50, -40, 30, 4, 3, 2, 1, -1, 1)
+    parts = dict(zip(winery().contributions, changes, strict=True))
+    data = made(
+        total_daily_revenue={"value": 1000 + sum(changes), "prior": 1000},
+        **{code: {"value": 100 + step, "prior": 100} for code, step in parts.items()},
+    )
+    grid = tables.contributions_grid(data, "mtd", 3)
+    assert [row.cells[2].text for row in grid.rows] == ["+$50.00", "+$30.00", "−$40.00", "+$10.00", "+$50.00"]
+    assert grid.rows[3].cells[0].text == "Other" and grid.rows[3].cells[3].text.endswith("and 3 more")
+    assert len(tables.contributions_grid(data, "mtd", 8).rows) == 10
+    unknown = made(total_daily_revenue={"value": 9, "prior": 8}, ecomm_revenue={"value": 9, "prior": 0})
+    assert len(tables.contributions_grid(unknown, "mtd", 3).rows) == 10
+
+
 def test_an_unknown_part_leaves_nothing_to_be_called_other() -> None:
     data = made(total_daily_revenue={"value": 1100, "prior": 1000}, ecomm_revenue={"value": 9, "prior": 0})
     grid = tables.contributions_grid(data, "mtd")

@@ -339,10 +339,10 @@ class _Unassigned:
     def __init__(self, reader: Any) -> None:
         self.reader = reader
 
-    def rollups(self, as_of: Any = None, entity: str = "ALL") -> pd.DataFrame:
+    def rollups_of(self, kpi: str, as_of: Any = None) -> pd.DataFrame:
         found = self.reader.rollups(as_of=as_of, entity="ALL")
-        found["value"] = found["value"] / 100
-        return found
+        found = found[found["kpi_id"] == winery().kpi(kpi).id]
+        return found.assign(value=found["value"] / 100, entity_id=winery().entity("UNASSIGNED").id)
 
 
 def test_the_notes_of_one_kpi_are_about_it_alone() -> None:

@@ -31,10 +31,20 @@ class Wh(FakeReader):
 
     def checks(self, runs: int = 30) -> pd.DataFrame:
         rows = [
-            ("t", f"check{number}", "", "info", number > 0, text, f"person_nps is 50 {text}")
+            ("t", f"check{number}", "", "info", number > 0, text, f"person_nps is 50 {text}", "", "[]")
             for number, text in enumerate(HOSTILE)
         ]
-        columns = ["table_name", "check_name", "column_name", "severity", "success", "expected", "observed"]
+        columns = [
+            "table_name",
+            "check_name",
+            "column_name",
+            "severity",
+            "success",
+            "expected",
+            "observed",
+            "remedy",
+            "failing",
+        ]
         return pd.DataFrame(rows, columns=columns)
 
 

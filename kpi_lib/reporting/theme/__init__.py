@@ -12,6 +12,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 FONTS = FOLDER / "fonts"
 _BLOCK = re.compile(r"(/\* tokens: made from tokens\.toml \*/\n).*?(/\* end of tokens \*/)", re.DOTALL)
+_CARD = re.compile(r"\.card\b")
+_FRAME = re.compile(r"(^|[},{\n])(nav|header|footer)\b")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,26 @@ def stylesheet() -> str:
     """Return ``site.css`` with its block of custom properties made from the tokens."""
     css = (FOLDER / "site.css").read_text(encoding="utf-8")
     return _BLOCK.sub(lambda match: match[1] + _properties() + match[2], css, count=1)
+
+
+def quarto_stylesheet() -> str:
+    """Return the style sheet of Quarto's pages: fonts, tokens and the rules of what notebooks show.
+
+    The page round it is Quarto's own. Bootstrap has cards too, so ours are tiles there; its paper and ink
+    are ours, in both schemes.
+    """
+    css = stylesheet()
+    fonts, tokens_block = css[: css.index("/* tokens")], _BLOCK.search(css)
+    rules = _CARD.sub(".tile", _FRAME.sub(r"\1.kpi-\2", css[css.index("/* words */") :]))
+    own = (
+        "[hidden]{display:none!important}.ok{color:var(--good)}.warn{color:var(--bad)}"
+        ".sr{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"
+        "body{background:var(--paper);color:var(--ink);"
+        "--bs-body-bg:var(--paper);--bs-body-color:var(--ink);--bs-border-color:var(--hair)}"
+        "body .card{background:var(--paper);color:var(--ink);border-color:var(--hair)}"
+        ".banner{padding:10px 16px;background:var(--warnbg);border-left:3px solid var(--bad)}"
+    )
+    return f"{fonts}{tokens_block[0] if tokens_block else ''}\n{own}\n{rules}"
 
 
 def notebook_style() -> str:

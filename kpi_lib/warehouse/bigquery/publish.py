@@ -1,0 +1,156 @@
+"""Publishing: what runs wrote aside becomes what readers see, in one transaction.
+
+Tables that are not there yet are made first, empty; new columns are added first, without values.
+Then one script deletes and inserts the rows of every table of every domain and notes the run, in one
+transaction (``docs/adr/0008-bigquery-publishes-in-one-transaction.md``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kpi_lib.errors import DefinitionError, KpiError, RunError
+from kpi_lib.warehouse.bigquery.layout import layout_of
+from kpi_lib.warehouse.bigquery.names import Place
+from kpi_lib.warehouse.bigquery.staging import Staged, Staging
+from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse, frame_of
+
+#: Which runs published a domain's tables: the last row is in force.
+PUBLISHED_RUN = "ops.published_run"
+_COLUMNS = {"run_id": "STRING", "published_at": "TIMESTAMP", "record": "STRING"}
+_TAKEN = "another run has published"
+
+
+def last_run(warehouse: BigQueryWarehouse) -> tuple[str, dict[str, Any]]:
+    """Return the id and the record of the run that published the domain; empty before the first."""
+    place = warehouse.places.published(PUBLISHED_RUN)
+    if warehouse.describe_published(PUBLISHED_RUN) is None:
+        return "", {}
+    job = warehouse.session.query(
+        f"SELECT run_id, record FROM {place.quoted} ORDER BY published_at DESC, run_id DESC LIMIT 1",  # noqa: S608
+        "published_run",
+    )
+    rows = frame_of(warehouse.session.rows(job, "published_run")).to_dict("records")
+    return (str(rows[0]["run_id"]), json.loads(rows[0]["record"])) if rows else ("", {})
+
+
+def publish(
+    warehouses: Mapping[str, BigQueryWarehouse],
+    expected: Mapping[str, str],
+    records: Mapping[str, Mapping[str, Any]],
+    run_id: str,
+    published_at: dt.datetime,
+) -> int:
+    """Publish what the warehouses' staging holds, all or nothing; return the number of tables.
+
+    Parameters
+    ----------
+    warehouses
+        By domain; those that passed.
+    expected
+        By domain: the run that is published, as it was when this one began.
+    records
+        By domain: what the run remembers of it.
+    run_id, published_at
+        This run.
+
+    Raises
+    ------
+    RunError
+        When another run has published in between; nothing is changed then.
+    """
+    made, moved = [], []
+    params: dict[str, object] = {"run_id": run_id, "published_at": published_at}
+    for number, (domain, warehouse) in enumerate(warehouses.items()):
+        staging = _staging(warehouse)
+        record = warehouse.places.published(PUBLISHED_RUN)
+        made.append(_create(record, PUBLISHED_RUN, _COLUMNS))
+        params |= {f"expected_{number}": expected[domain], f"record_{number}": json.dumps(records[domain])}
+        moved.append(_guard(record, number))
+        for table, staged in staging.tables.items():
+            place = _written(warehouse, table)
+            made += _prepare(warehouse, table, staged, place)
+            moved += _move(staged, place)
+        moved.append(
+            f"INSERT INTO {record.quoted} (run_id, published_at, record) "  # noqa: S608
+            f"VALUES (@run_id, @published_at, @record_{number})"
+        )
+    session = next(iter(warehouses.values())).session
+    body = ";\n".join(["BEGIN TRANSACTION", *moved, "COMMIT TRANSACTION"])
+    script = ";\n".join([*made, f"BEGIN\n{body};\n{_ROLL_BACK}END"])
+    try:
+        session.query(script, "tables", params)
+    except KpiError as error:
+        if _TAKEN in str(error):
+            raise RunError(
+                "Another run has published since this one began.",
+                where=f"project {session.profile.project}",
+                remedy="Nothing was changed; run again.",
+            ) from error
+        raise
+    for warehouse in warehouses.values():
+        warehouse.forget()
+    return sum(len(_staging(warehouse).tables) for warehouse in warehouses.values())
+
+
+def _written(warehouse: BigQueryWarehouse, table: str) -> Place:
+    place = warehouse.places.published(table)
+    if place.dataset not in warehouse.places.own:
+        raise DefinitionError(
+            f"Table '{table}' would be written to {place.dataset}, which holds sources.",
+            where="kpi.toml, datasets of the profile",
+            remedy="A run writes the layers mart, kpi and ops only.",
+        )
+    return place
+
+
+_ROLL_BACK = "EXCEPTION WHEN ERROR THEN\nROLLBACK TRANSACTION;\nRAISE USING MESSAGE = @@error.message;\n"
+
+
+def _staging(warehouse: BigQueryWarehouse) -> Staging:
+    if warehouse.staging is None:
+        raise RunError("The warehouse has been opened for reading only.")
+    return warehouse.staging
+
+
+def _guard(record: Place, number: int) -> str:
+    """Return the statement that fails when another run has come first; a transaction reads one snapshot."""
+    newest = f"SELECT run_id FROM {record.quoted} ORDER BY published_at DESC, run_id DESC LIMIT 1"  # noqa: S608
+    return f"ASSERT COALESCE(({newest}), '') = @expected_{number} AS '{_TAKEN}'"
+
+
+def _create(place: Place, table: str, columns: Mapping[str, str]) -> str:
+    listed = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+    clauses = layout_of(table, columns).ddl(columns)
+    return f"CREATE TABLE IF NOT EXISTS {place.quoted} ({listed}) {clauses}".rstrip()
+
+
+def _prepare(warehouse: BigQueryWarehouse, table: str, staged: Staged, place: Place) -> list[str]:
+    """Return what must be done before the transaction, in which tables cannot be made or altered."""
+    held = warehouse.describe_published(table)
+    if held is None:
+        return [_create(place, table, staged.columns)]
+    if any(held[name] != kind for name, kind in staged.columns.items() if name in held):
+        clauses = layout_of(table, staged.columns).ddl(staged.columns)
+        return [f"CREATE OR REPLACE TABLE {place.quoted} {clauses} AS SELECT * FROM {staged.seen.quoted}"]  # noqa: S608
+    added = [
+        f"ADD COLUMN IF NOT EXISTS `{name}` {kind}"
+        for name, kind in staged.columns.items()
+        if name not in held
+    ]
+    gone = [f"DROP COLUMN IF EXISTS `{name}`" for name in held if name not in staged.columns]
+    return [f"ALTER TABLE {place.quoted} {', '.join(part)}" for part in (added, gone) if part]
+
+
+def _move(staged: Staged, place: Place) -> Sequence[str]:
+    listed = ", ".join(f"`{name}`" for name in staged.columns)
+    date = f"`{staged.date_column}`"
+    rows = staged.rows.quoted
+    insert = f"INSERT INTO {place.quoted} ({listed}) SELECT {listed} FROM {rows}"  # noqa: S608
+    if staged.how == "rows":
+        return [insert]
+    which = "TRUE" if staged.how == "whole" else f"{date} IN (SELECT DISTINCT {date} FROM {rows})"  # noqa: S608
+    return [f"DELETE FROM {place.quoted} WHERE {which}", insert]  # noqa: S608
