@@ -12,6 +12,7 @@ import pandas as pd
 from kpi_lib.warehouse.dialect import Translated, physical_name, quote, translate
 from kpi_lib.warehouse.duck import DuckDBWarehouse
 from kpi_lib.warehouse.protocol import Warehouse
+from kpi_lib.warehouse.spots import read_query
 from kpi_lib.warehouse.types import DUCKDB_TYPES
 
 PARAMETER = "as_of"
@@ -118,11 +119,10 @@ def _day_by_day(
 ) -> pd.DataFrame:
     """Ask for each day on its own, with the tables of the day as WITH queries."""
     names = {table.table: table.table.replace(".", "__") for table in tables}
-    stored = re.compile(rf"\b({'|'.join(map(re.escape, names)) or '(?!)'})\b")
     bound = dict(params)
 
     def local(sql: str) -> str:
-        return stored.sub(lambda found: names[found[1]], sql)
+        return read_query(sql, None).placed(lambda table: names.get(table, table))
 
     withs = []
     for table in tables:

@@ -28,6 +28,7 @@ NOW = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=1)
 CATALOGUE = load_catalogue(SHIPPED_DOMAINS / "marketplace")
 CARD = load_scorecard(CATALOGUE.folder)
+TABLES = (SCORECARD, SCORECARD_HISTORY, SCORECARD_TREND)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,28 @@ def test_a_metric_that_fails_only_in_the_past_is_named_with_the_day(
     with pytest.raises(DefinitionError, match=f"customer_count: on {shown}"):
         refresh(warehouse)
     pd.testing.assert_frame_equal(warehouse.query(f"SELECT * FROM {SCORECARD}"), before, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT 1.5 AS metric_value FROM mart.dim_date WHERE FALSE", "it gave no row"),
+        ("SELECT 1.5 AS metric_value FROM mart.dim_date WHERE fiscal_year = 2026 LIMIT 2", "it gave 2 rows"),
+        ("SELECT 'many' AS metric_value", "not a number"),
+        ("SELECT CAST('NaN' AS FLOAT64) AS metric_value", "no finite number"),
+    ],
+)
+def test_a_refused_answer_leaves_every_table_as_it_was(
+    warehouse: DuckDBWarehouse, sql: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(warehouse)
+    held = {name: warehouse.query(f"SELECT * FROM {name}") for name in TABLES}
+    metrics = [item.model_copy(update={"text": sql} if item.key == "nrr" else {}) for item in CARD.metrics]
+    monkeypatch.setattr(scorecard, "load_scorecard", lambda _: CARD.model_copy(update={"metrics": metrics}))
+    with pytest.raises(DefinitionError, match=f"nrr: .*{said}"):
+        scorecard.refresh(warehouse, CATALOGUE, AS_OF, LATER, first_day=FIRST)
+    for name, frame in held.items():
+        pd.testing.assert_frame_equal(frame, warehouse.query(f"SELECT * FROM {name}"))
 
 
 def test_a_question_has_its_own_parameters_and_quoted_text_is_text(warehouse: DuckDBWarehouse) -> None:
