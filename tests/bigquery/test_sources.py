@@ -71,16 +71,14 @@ def test_what_is_wrong_is_told_all_at_once(
     broken = open_staging(session, catalogue, owner_name("20261121T080000Z", "here"))
     sound = state_of_sources(broken, catalogue)
     invoice, account = (place(broken, catalogue, name) for name in ("invoice", "account"))
-    session.query(
-        f"CREATE OR REPLACE TABLE {invoice} AS SELECT * EXCEPT (customer_id), customer_id AS client_id FROM {invoice}",
-        "break",
-    )
     kind = next(c.type for s in catalogue.sources if s.name == "account" for c in s.columns if c.name == "id")
     other = "INT64" if kind == "STRING" else "STRING"
-    session.query(
-        f"CREATE OR REPLACE TABLE {account} AS SELECT * REPLACE (SAFE_CAST(id AS {other}) AS id) FROM {account}",
-        "break",
-    )
+    changes = {
+        invoice: "EXCEPT (customer_id), customer_id AS client_id",
+        account: f"REPLACE (SAFE_CAST(id AS {other}) AS id)",
+    }
+    for table, change in changes.items():
+        session.query(f"CREATE OR REPLACE TABLE {table} AS SELECT * {change} FROM {table}", "break")
     session.query(f"DROP TABLE {place(broken, catalogue, 'customer')}", "break")
     session.query(f"DELETE FROM {load_place(broken).quoted} WHERE source = 'deal'", "break")
     with pytest.raises(SourcesError) as found:
@@ -88,7 +86,7 @@ def test_what_is_wrong_is_told_all_at_once(
     told = "\n".join(found.value.issues)
     assert len(found.value.issues) == 4, told
     for part in (
-        "column customer_id is missing. → Did you mean 'client_id'?",
+        "column customer_id is missing. → Known: client_id.",
         f"column id is {other}, not {kind}.",
         "there is no such table.",
         "its loader does not say how far it is.",
