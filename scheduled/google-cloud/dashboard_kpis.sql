@@ -167,6 +167,34 @@ CROSS JOIN today AS t
 -- Closed later than run_as_of means that it was still open then.
 WHERE d.created_on <= run_as_of AND (NOT d.is_closed OR d.closes_on > run_as_of);
 
+CREATE OR REPLACE TEMP TABLE kpi_quota_to_win AS
+-- What the sales quota of the quarter of run_as_of is made of, and what is won of it: one row per quota, and one per deal won
+-- from the quarter's first day to run_as_of, which counts against it. The amounts add up to the quota that is still to win.
+WITH today AS (
+  SELECT fiscal_quarter_first_day AS first_day FROM `example-reporting.marketplace_mart.dim_date` WHERE date_key = run_as_of
+)
+SELECT
+  'quota' AS part,
+  c.id AS source_id,
+  c.property_name AS company_name,
+  CAST(NULL AS DATE) AS won_on,
+  c.property_quota AS amount
+FROM `example-reporting.src_fivetran_hubspot.company` AS c
+WHERE c.property_quota IS NOT NULL
+UNION ALL
+SELECT
+  'won' AS part,
+  d.deal_id AS source_id,
+  CAST(NULL AS STRING) AS company_name,
+  DATE(d.property_closedate, run_time_zone) AS won_on,
+  -d.property_amount AS amount
+FROM `example-reporting.src_fivetran_hubspot.deal` AS d
+CROSS JOIN today AS t
+WHERE d.property_hs_is_closed_won
+  AND NOT COALESCE(d.is_deleted, FALSE)
+  AND d.property_amount IS NOT NULL
+  AND DATE(d.property_closedate, run_time_zone) BETWEEN t.first_day AND run_as_of;
+
 CREATE OR REPLACE TEMP TABLE kpi_new_inventory AS
 -- One row per listing that went live by run_as_of, with the fiscal year in which it did.
 SELECT l.listing_id, l.organizer_id, d.date_key AS listed_on, d.fiscal_year
@@ -267,27 +295,14 @@ SELECT 'pipeline_coverage_remaining_quarter' AS metric_key, metric_value, 'multi
 FROM (
 -- Weighted pipeline that is to close from run_as_of to the end of the quarter ÷ the part of the quarter's quota not yet won.
 WITH
-today AS (
-  SELECT fiscal_quarter_first_day AS first_day FROM `example-reporting.marketplace_mart.dim_date` WHERE date_key = run_as_of
-),
 quota AS (
-  SELECT CAST(SUM(property_quota) AS FLOAT64) AS quota FROM `example-reporting.src_fivetran_hubspot.company`
-),
-won AS (
-  SELECT CAST(SUM(d.property_amount) AS FLOAT64) AS won
-  FROM `example-reporting.src_fivetran_hubspot.deal` AS d
-  CROSS JOIN today AS t
-  WHERE d.property_hs_is_closed_won
-    AND NOT COALESCE(d.is_deleted, FALSE)
-    AND DATE(d.property_closedate, run_time_zone) BETWEEN t.first_day AND run_as_of
+  SELECT CAST(SUM(amount) AS FLOAT64) AS to_win FROM kpi_quota_to_win
 ),
 pipeline AS (
   SELECT SUM(IF(closes_this_quarter, weighted_amount, 0)) AS weighted FROM kpi_open_pipeline
 )
-SELECT
-  IF(q.quota > COALESCE(w.won, 0), COALESCE(p.weighted, 0) / (q.quota - COALESCE(w.won, 0)), NULL) AS metric_value
+SELECT IF(q.to_win > 0, COALESCE(p.weighted, 0) / q.to_win, NULL) AS metric_value
 FROM quota AS q
-CROSS JOIN won AS w
 CROSS JOIN pipeline AS p
 )
 UNION ALL
