@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from kpi_lib.catalogue.models import Entity
-from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.context import NavItem, SiteContext
 from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.html import render_template, write_text
-from kpi_lib.reporting.locations import entities_grid, page_name, standings
+from kpi_lib.reporting.locations import counted, entities_grid, page_name, standings
 
 #: From so many on the list has names only: figures for all would make the page too heavy.
 MOST_WITH_FIGURES = 300
@@ -45,7 +44,7 @@ def write_entity_index(site: Path, context: SiteContext, data: ReportData) -> Pa
         "Locations",
         context,
         kpi=kpi,
-        count=fmt.plural(len(places), "location"),
+        count=counted(data.catalogue),
         table=Markup(table.replace('<table class="plain">', '<table class="plain" data-sortable>', 1)),  # noqa: S704
         plain=[_link(entity) for entity in plain],
         few=few,

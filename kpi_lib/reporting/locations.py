@@ -41,6 +41,13 @@ def has_pages(catalogue: Catalogue) -> bool:
     return any(report.foreach == "entity" and report.html for report in catalogue.reports)
 
 
+def counted(catalogue: Catalogue) -> str:
+    """Return how many places the domain has, by their own name where all are of one type: ``12 stores``."""
+    places = [entity for entity in catalogue.entities if entity.id != 0]
+    types = {entity.type for entity in places}
+    return fmt.plural(len(places), types.pop().replace("_", " ") if len(types) == 1 else "location")
+
+
 def page_name(entity: Entity) -> str:
     """Return the file name of a location's page within the domain's ``entity`` folder."""
     return f"{entity.code.lower()}.html"
@@ -117,7 +124,7 @@ def locations_piece(data: ReportData) -> Piece:
     after = ""
     if has_pages(data.catalogue):
         index = "index.html" if folder else "entity/index.html"
-        words = f"All {fmt.plural(len(others), 'location')}"
+        words = f"All {counted(data.catalogue)}"
         if len(others) > ON_DASHBOARD:
             words = f"The {ON_DASHBOARD} largest are shown. {words}"
         link = element("a", text_html(words), attributes={"href": index})

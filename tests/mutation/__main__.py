@@ -36,8 +36,6 @@ TESTS = (
     "tests/property/test_rollup_properties.py",
     "tests/oracle/test_periods_oracle.py",
     "tests/oracle/test_rollup_oracle.py",
-    "tests/property/test_refresh_properties.py",
-    "tests/unit/test_ledger.py",
 )
 # A test of speed would fail by chance on a busy machine.
 LEFT_OUT = "not well_under_a_second"

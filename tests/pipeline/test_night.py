@@ -167,7 +167,10 @@ def test_an_older_date_fills_the_archive_and_leaves_the_home_alone(published: Pa
     assert (site / "archive" / "2026-11-10" / "winery" / "daily_dashboard.html").is_file()
     assert "20 Nov 2026" in (site / "winery" / "daily_dashboard.html").read_text()
     assert json.loads((site / "api/v1/index.json").read_text())["as_of"] == "2026-11-20"
-    assert (site / "index.html").read_text().split("Archive")[0] == home.split("Archive")[0]
+    renewed = (site / "index.html").read_text()
+    mark = "<!-- archived days -->"
+    assert renewed.split(mark)[0] == home.split(mark)[0]
+    assert "archive/2026-11-10/winery/daily_dashboard.html" in renewed.split(mark)[1]
     assert (
         json.loads((published / "data/warehouse.releases/current/release.json").read_text())["domains"][
             "winery"

@@ -10,7 +10,7 @@ import pytest
 from kpi_lib.reporting import display
 from kpi_lib.reporting.data import ReportData, load_report
 from kpi_lib.reporting.entity_index import write_entity_index
-from kpi_lib.reporting.locations import entities_grid, has_pages, standings
+from kpi_lib.reporting.locations import counted, entities_grid, has_pages, standings
 from tests.reporting_many import Many, many
 from tests.reporting_notebooks import context
 from tests.reporting_sample import SHARES, FakeReader, facts, sample, winery
@@ -83,6 +83,18 @@ def test_a_domain_of_one_location_has_no_table_of_locations() -> None:
     one = data.catalogue.model_copy(update={"entities": data.catalogue.entities[:2]})
     piece = display.table(replace(data, catalogue=one), "locations")
     assert piece.html == "" and (piece | display.notes(data)).html == display.notes(data).html
+
+
+def test_places_are_called_what_the_domain_calls_them() -> None:
+    data = sample()
+    first, *rest = data.catalogue.entities
+    stores = [entity.model_copy(update={"type": "flagship_store"}) for entity in rest]
+    assert counted(data.catalogue) == "4 locations"
+    assert counted(data.catalogue.model_copy(update={"entities": (first, *stores)})) == "4 flagship stores"
+    assert (
+        counted(data.catalogue.model_copy(update={"entities": (first, rest[0], *stores[1:])}))
+        == "4 locations"
+    )
 
 
 def test_groups_are_those_of_the_domain() -> None:
