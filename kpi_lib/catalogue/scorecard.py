@@ -30,6 +30,8 @@ PARAMETERS: Mapping[str, str] = {
     "time_zone": "STRING", "as_of": "DATE", "fiscal_year": "INT64", "person_name": "STRING",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+#: What may stand in a metric's ``basis``.
+BASIS = ("fiscal_year", "prior_fiscal_year", "day")
 _PLACEHOLDERS = ("year", "fiscal_year", "prior_fiscal_year")
 _KEYS = ("models", "views", "metrics", "defaults")
 _PERSON = re.compile(r"@person_name\b")
@@ -38,8 +40,10 @@ _PERSON = re.compile(r"@person_name\b")
 class Metric(_Model):
     """One figure of the scorecard and everything a reader may ask about it.
 
-    ``beside`` names the metric on whose card this one is shown, ``view`` the detail view whose rows
-    explain it, and ``phased`` says that it grows over the year, so that a target is judged by pace.
+    ``beside`` names the metric on whose card this one is shown, and ``basis`` says in a few words what it
+    sets against what, so that two on a card can be told apart; {fiscal_year}, {prior_fiscal_year} and {day}
+    are filled in. ``view`` is the detail view whose rows explain it, and ``phased`` says that it grows over
+    the year, so that a target is judged by pace.
     ``dated`` says that today's sources still tell its value on an earlier date; a metric of things as they
     stand now has no past to be compared with.
     ``person_column`` is for a metric that is computed for each owner from their own rows, which its SQL
@@ -62,6 +66,7 @@ class Metric(_Model):
     view: str = ""
     sql: str
     beside: str = ""
+    basis: str = ""
     phased: bool = False
     dated: bool = True
     person_column: str = ""
@@ -255,6 +260,9 @@ def _check(card: Scorecard) -> Iterator[Problem]:
             if value and value not in known:
                 remedy = did_you_mean(value, known)
                 yield Problem(file, f"{metric.key}.{field}", f"there is no '{value}'.", remedy)
+        for name in sorted(set(_PLACEHOLDER.findall(metric.basis)) - set(BASIS)):
+            what = f"there is no placeholder '{{{name}}}'."
+            yield Problem(file, f"{metric.key}.basis", what, did_you_mean(name, BASIS))
         if bool(metric.person_column) != bool(_PERSON.search(metric.text)):
             what = f"a person's own column goes with @person_name in {metric.sql}."
             yield Problem(file, f"{metric.key}.person_column", what, "Use both or neither.")

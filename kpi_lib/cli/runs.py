@@ -109,7 +109,7 @@ def backfill(
     settings: SettingsFile = None,
     log_format: Log = LogFormat.text,
 ) -> None:
-    """Compute the roll-ups of a range of as-of dates again and publish the tables."""
+    """Compute a range of as-of dates again, roll-ups and the scorecard's history, and publish the tables."""
     from kpi_lib.pipeline.night import run_build
     from kpi_lib.pipeline.night_types import NightOptions
 

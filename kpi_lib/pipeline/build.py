@@ -19,13 +19,14 @@ from kpi_lib.frames import FACT_KEYS, FACTS
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline import events, scorecard
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
+from kpi_lib.pipeline.scorecard_history import fill_history
 from kpi_lib.pipeline.store import Loaded
 from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.ledger import grown_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
 from kpi_lib.warehouse.tables import EVENTS as EVENTS_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
-from kpi_lib.warehouse.tables import SCORECARD, dashboard_columns
+from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, dashboard_columns
 
 SCHEMA_VERSION = 1
 
@@ -91,7 +92,7 @@ def build_domain(
     last_days
         How many of the newest as-of dates are computed in any case.
     backfill
-        A first and a last as-of date to compute again.
+        A first and a last as-of date to compute again; of a scorecard, to be in its history.
     """
     domain = catalogue.domain
     with run.step("extract", domain) as step:
@@ -113,7 +114,7 @@ def build_domain(
             "To take the published days back, run with --force.",
         )
     if catalogue.has_scorecard:
-        _build_scorecard(warehouse, catalogue, run, span)
+        _build_scorecard(warehouse, catalogue, run, span, backfill)
     if not catalogue.kpis:
         return Built(span, loads, 0, "scorecard")
     with run.step("marts", domain) as step:
@@ -138,12 +139,26 @@ def build_domain(
     return Built(span, loads, refreshed, cause, since, changes)
 
 
-def _build_scorecard(warehouse: Warehouse, catalogue: Catalogue, run: Run, span: Span) -> None:
+def _build_scorecard(
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    run: Run,
+    span: Span,
+    backfill: tuple[dt.date, dt.date] | None,
+) -> None:
+    if backfill is not None:
+        _within(pd.date_range(span.first_day, span.last_day, freq="D"), backfill)
     with run.step("views", catalogue.domain) as step:
-        step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of, span.first_day)
+        step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of)
     with run.step("scorecard", catalogue.domain) as step:
-        frame = scorecard.refresh(warehouse, catalogue, span.as_of, run.clock())
+        frame = scorecard.refresh(
+            warehouse, catalogue, span.as_of, run.clock(),
+            first_day=span.first_day, only_new=backfill is not None,
+        )  # fmt: skip
         step.rows = {SCORECARD: len(frame)}
+    if backfill is not None:
+        with run.step("history", catalogue.domain) as step:
+            step.rows = {SCORECARD_HISTORY: fill_history(warehouse, catalogue, backfill, run.clock())}
 
 
 def resolve_span(

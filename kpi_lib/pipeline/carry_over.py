@@ -16,7 +16,7 @@ def carry_over(
     *,
     everything: bool,
     domains: Sequence[str],
-    dates: Collection[str],
+    made: Collection[tuple[str, str]],
 ) -> None:
     """Copy from the published release what this run leaves as it is.
 
@@ -28,8 +28,8 @@ def carry_over(
         The whole site is taken first; what the run makes is written over it.
     domains
         The domains that this run makes no pages of.
-    dates
-        The as-of dates whose archive and PDFs this run makes.
+    made
+        The as-of date and the name of each domain that this run makes.
     """
     if everything:
         shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
@@ -39,12 +39,13 @@ def carry_over(
             shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
         carry_private(current, staged, name)
         carry_downloads(current, staged, name)
+    dates = {date for date, _ in made}
     # Pages of other dates are never written again, so a second name for the same file is safe.
-    for folder in (current / "site" / "archive").glob("*/"):
-        if folder.name not in dates:
+    for folder in (current / "site" / "archive").glob("*/*/"):
+        if (folder.parent.name, folder.name) not in made:
             shutil.copytree(
                 folder,
-                staged / "site" / "archive" / folder.name,
+                staged / folder.relative_to(current),
                 copy_function=_link_or_copy,
                 dirs_exist_ok=True,
             )

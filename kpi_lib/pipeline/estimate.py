@@ -18,7 +18,7 @@ from kpi_lib.catalogue.dashboard_kpis import render_sql
 from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import WAREHOUSE
-from kpi_lib.pipeline.scorecard import year_of
+from kpi_lib.pipeline.scorecard_days import year_of
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.dialect import translate

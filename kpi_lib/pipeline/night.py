@@ -157,8 +157,9 @@ class _Night:
             else:
                 self._take_published()
             self._carry_over(staged)
-            pages = self._make_pages(staged, run) if self.pages else []
+            pages = self._make_pages(self._past(), staged, run, archive=True) if self.pages else []
             self._restore_scorecards(bench, run)
+            pages += self._make_pages(self._newest(), staged, run) if self.pages else []
             record = self._record(run, pages)
             with run.step("publish"):
                 bench.publish(record, {item.name: item.record for item in self.domains if not item.error})
@@ -184,7 +185,8 @@ class _Night:
         """Return the result of a run that would change nothing, or None."""
         self.published = self.published or self.store.remembered()
         for item in self.domains:
-            item.fingerprint = self.store.fingerprint(item.catalogue) if self.tables else ""
+            if self.tables and not item.fingerprint:
+                item.fingerprint = self.store.fingerprint(item.catalogue)
         if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
         if not self.releases.intact() or not self.store.agrees(self.published):
@@ -257,59 +259,67 @@ class _Night:
         current = last_good(self.releases)
         if current is None:
             return
+        newest, past = self._newest(), self._past()
         failed = [item.name for item in self.domains if item.error is not None]
         carry_over(
             current,
             staged,
-            everything=not self.pages
-            or bool(self.options.only or self.options.limit)
-            or self._archive_only(),
-            domains=failed + self._not_asked_for(),
-            dates={str(item.record.get("as_of")) for item in self.domains},
+            everything=not self.pages or bool(self.options.only or self.options.limit) or not newest,
+            domains=[*failed, *(item.name for item in past), *self._not_asked_for()],
+            made={(str(item.record["as_of"]), item.name) for item in (*newest, *past)},
         )
 
-    def _archive_only(self) -> bool:
-        """Whether this run is for an older date than the published one."""
-        return any(
-            dt.date.fromisoformat(item.record["as_of"])
-            < published
-            <= dt.date.fromisoformat(item.record["watermark"])
-            for item in self.domains
-            if item.record.get("as_of") and (published := self._published_as_of(item.catalogue))
-        )
+    def _held(self, item: DomainRun) -> dict[str, Any]:
+        held: dict[str, Any] = self.published.get("domains", {}).get(item.name, {})
+        return held
+
+    def _past(self) -> list[DomainRun]:
+        """Return the domains of which this run makes an older date than the published one."""
+        return [item for item in self.domains if item.is_past(self._held(item))]
+
+    def _newest(self) -> list[DomainRun]:
+        """Return the domains of which this run makes the date that is to be published."""
+        past = self._past()
+        return [item for item in self.domains if item.error is None and item not in past]
 
     def _restore_scorecards(self, bench: Bench, run: Run) -> None:
         """After the pages of an older date: only the newest one may stand in ``dashboard_kpis``."""
-        for item in self.domains:
+        for item in self._past():
             newest = self._published_as_of(item.catalogue)
-            if item.built is None or newest is None or item.built.span.as_of >= newest:
-                continue
-            if item.catalogue.has_scorecard:
+            if item.built is not None and newest is not None and item.catalogue.has_scorecard:
                 with bench.reopen(item.catalogue) as warehouse:
                     restore(warehouse, item.catalogue, newest, item.built.span.first_day, run.clock())
 
-    def _make_pages(self, staged: Path, run: Run) -> list[PageResult]:
-        good = [(item.catalogue, item.record) for item in self.domains if item.error is None]
+    def _make_pages(
+        self, items: list[DomainRun], staged: Path, run: Run, *, archive: bool = False
+    ) -> list[PageResult]:
+        if not items:
+            return []
         request = PageRequest(
-            domains=tuple(good),
+            domains=tuple((item.catalogue, item.record) for item in items),
             kept=self._kept(),
             renderer=self.options.renderer,
             only=self.options.only,
             limit=self.options.limit,
-            archive_only=self._archive_only(),
+            archive_only=archive,
             code_version=self.code,
+            followed=archive and bool(self._newest()),
         )
         return make_pages(self.workspace, request, staged, run, self.progress)
 
     def _kept(self) -> tuple[KeptDomain, ...]:
-        """Return the domains whose last good pages stay: those that failed, and those not asked for."""
+        """Return the domains whose published pages stay: failed, asked for an older date, not asked for."""
         failed = [
             KeptDomain(item.catalogue, item.record, str(item.error))
             for item in self.domains
             if item.error is not None
         ]
+        past = [
+            KeptDomain(item.catalogue, self._held(item), self._held(item).get("error", ""))
+            for item in self._past()
+        ]
         settings, held = self.workspace.settings, self.published.get("domains", {})
-        return (*failed, *(
+        return (*failed, *past, *(
             KeptDomain(load_catalogue(settings.domain_folder(name)), held[name], held[name].get("error", ""))
             for name in self._not_asked_for()
         ))  # fmt: skip
@@ -320,22 +330,18 @@ class _Night:
         return [name for name in self.workspace.settings.domains if name in held and name not in asked]
 
     def _record(self, run: Run, pages: list[PageResult]) -> dict[str, Any]:
-        keep = self._archive_only()
-        before = self.published.get("domains", {})
-        made = {
-            item.name: before[item.name] if keep and item.name in before else item.record
-            for item in self.domains
-        }
+        past = self._past()
+        made = {item.name: self._held(item) if item in past else item.record for item in self.domains}
         return {
             "schema_version": 1,
             "run_id": run.run_id,
-            "kind": self.kind if not keep else "archive",
+            "kind": "archive" if past else self.kind,
             "code_version": self.code,
             "renderer_asked": self.options.renderer,
             "partial": bool(self.options.only or self.options.limit),
             "published_at": self.clock().isoformat(),
             "failed": [page.name for page in pages if not page.ok],
-            "domains": {**before, **made},
+            "domains": {**self.published.get("domains", {}), **made},
         }
 
     def _finish(self, run: Run, pages: list[PageResult]) -> NightResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ class DomainRun:
     def name(self) -> str:
         """The domain's name."""
         return self.catalogue.domain
+
+    def is_past(self, published: Mapping[str, Any] | None) -> bool:
+        """Whether a date was made that is older than the published one, which the sources still reach."""
+        if self.error is not None or not published or "as_of" not in published:
+            return False
+        return bool(self.record["as_of"] < published["as_of"] <= self.record["watermark"])
 
     def make_record(self) -> dict[str, Any]:
         """Return what the release remembers of this domain.

@@ -40,9 +40,12 @@ class PageRequest:
     only, limit
         Only these reports; at most so many pages of each.
     archive_only
-        The as-of date is older than the published one: write its archive pages and nothing else.
+        The as-of date is older than the published one: write its archive pages and nothing else. What is
+        published of these domains is in ``kept``.
     code_version
         Shown in the foot of every page.
+    followed
+        Another request completes the site: it is not whole yet.
     """
 
     domains: tuple[tuple[Catalogue, Record], ...]
@@ -52,6 +55,7 @@ class PageRequest:
     limit: int | None
     archive_only: bool
     code_version: str
+    followed: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from kpi_lib.pipeline.page_request import PageRequest, PageResult, Record
 from kpi_lib.pipeline.private import FOLDER, is_private, make_private, private_jobs
 from kpi_lib.pipeline.surroundings import by_date, of_domain, site_context, write_rest
 from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.archive import refresh_home
 from kpi_lib.reporting.check import check_site, stray_words
 from kpi_lib.reporting.context import SiteContext
 from kpi_lib.reporting.html import failed_html, write_text
@@ -61,7 +62,7 @@ def make_pages(
     ]
     jobs += private_jobs(workspace, request, staged / WAREHOUSE)
     # Before anything is in it: what persons may read lies here.
-    (run.folder / "notebooks" / FOLDER).mkdir(mode=0o700, parents=True)
+    (run.folder / "notebooks" / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
     with run.step("notebooks") as step:
         results = _run(workspace, jobs, run, progress)
         step.rows = {"notebooks": len(results)}
@@ -83,24 +84,40 @@ def make_pages(
             carry_documents(workspace, request, staged)
             write_rest(workspace, request, staged, context)
             documents += make_private(results, request, staged, renderer, context)
-        renderer.render_archive(staged / "site", context)
+        elif not request.followed:
+            _renew_lists(workspace, request, staged / "site", run, renderer.name)
+        if not request.followed:
+            renderer.render_archive(staged / "site", context)
         step.rows = {"pages": len(results), "pdfs": sum(document.ok for document in documents)}
         step.note = f"renderer {renderer.name}"
-    with run.step("check"):
-        known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
-        named = " ".join(catalogue.model_dump_json() for catalogue in known)
-        problems = check_site(staged / "site", stray_words(named))
-        if problems:
-            shown = "\n".join(f"  {problem}" for problem in problems[:10])
-            raise ReportError(
-                f"{len(problems)} problems in the finished site:\n{shown}", remedy="Nothing was published."
-            )
+    if not request.followed:
+        with run.step("check"):
+            _check(request, staged)
     pages = [
         PageResult(result.job.page, result.ok, str(result.error) if result.error else "")
         for result in results
         if not is_private(result)
     ]
     return pages + documents
+
+
+def _check(request: PageRequest, staged: Path) -> None:
+    known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
+    named = " ".join(catalogue.model_dump_json() for catalogue in known)
+    problems = check_site(staged / "site", stray_words(named))
+    if problems:
+        shown = "\n".join(f"  {problem}" for problem in problems[:10])
+        raise ReportError(
+            f"{len(problems)} problems in the finished site:\n{shown}", remedy="Nothing was published."
+        )
+
+
+def _renew_lists(workspace: Workspace, request: PageRequest, site: Path, run: Run, renderer: str) -> None:
+    """Renew the lists of archived days on pages that go on saying the published date."""
+    published = tuple((kept.catalogue, kept.record) for kept in request.kept if kept.published)
+    context = site_context(workspace, replace(request, domains=published), run, renderer)
+    write_archive(site, context, [])
+    refresh_home(site, context)
 
 
 def domain_jobs(
@@ -221,7 +238,6 @@ def _render_archive(
             site / "archive" / context.as_of.isoformat(),
             dirs_exist_ok=True,
         )
-    write_archive(site, context, [])
 
 
 def _write_pdfs(

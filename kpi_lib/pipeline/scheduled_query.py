@@ -16,7 +16,7 @@ from kpi_lib.catalogue.dashboard_kpis import DASHBOARD_KPIS, metric_queries, ren
 from kpi_lib.catalogue.profile_checks import layers_of
 from kpi_lib.catalogue.scorecard import Scorecard, load_scorecard
 from kpi_lib.errors import UsageError
-from kpi_lib.pipeline.scorecard import year_of
+from kpi_lib.pipeline.scorecard_days import year_of
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SOURCE_LOAD
 
 PROCEDURE = "refresh_dashboard_kpis"

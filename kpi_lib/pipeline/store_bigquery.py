@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
-from kpi_lib.errors import DataError, DefinitionError
+from kpi_lib.errors import DataError, DefinitionError, UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
 from kpi_lib.pipeline.store import Loaded
@@ -71,6 +71,12 @@ class BigQueryStore:
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
         """Begin a run: make our datasets where they are missing, remove what dead runs left."""
+        if self.profile.compute == "warehouse":
+            raise UsageError(
+                "A night cannot yet compute its roll-ups in BigQuery.",
+                where=f"profile '{self.name}': compute",
+                remedy='Write compute = "memory"; the facts are pulled, the roll-ups loaded back.',
+            )
         session = Session.open(self.profile, self.name, run.run_id)
         bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step

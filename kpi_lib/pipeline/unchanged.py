@@ -48,6 +48,7 @@ def newest_comes_first(
             continue
         if published["code_version"] != code:
             return True
-        if record["fingerprint"] != store.fingerprint(item.catalogue):
+        item.fingerprint = store.fingerprint(item.catalogue)
+        if record["fingerprint"] != item.fingerprint:
             return True
     return False

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from kpi_lib.catalogue.models import Catalogue, Entity, Kpi
+from kpi_lib.quality.derived_events import events
 from kpi_lib.quality.derived_range import reported_range
 from kpi_lib.quality.derived_series import DIFFER, MEASURES, series
 from kpi_lib.quality.derived_windows import first_days, windows_from_facts
@@ -74,6 +75,7 @@ def derive(catalogue: Catalogue, as_of: dt.date) -> tuple[Reconciliation, ...]:
     return (
         *reported_range(catalogue),
         *series(catalogue),
+        *events(catalogue),
         *(_identity_by_day(catalogue, kpi) for kpi in stated),
         *(found for kpi in stated for found in _identity_by_window(catalogue, kpi, starts)),
         *_parts(catalogue),

@@ -144,6 +144,18 @@ class Board:
         """Return the metrics whose drill-down page this is."""
         return tuple(item for item in self.standings if item.metric.page == page)
 
+    def basis(self, item: Standing) -> str:
+        """Return what a metric sets against what; empty where its name says enough."""
+        said = {
+            "fiscal_year": str(self.fiscal_year),
+            "prior_fiscal_year": str(self.fiscal_year - 1),
+            "day": f"{self.as_of.day} {self.as_of:%b}",
+        }
+        text = item.metric.basis
+        for name, value in said.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
     def detail(self, view: str) -> pd.DataFrame:
         """Return the rows of a detail view, read once."""
         if self.reader is None:

@@ -53,10 +53,9 @@ def _card_html(board: Board, item: Standing) -> str:
     return (
         f'<li><{tag} class="card"{link}><div class="ct">{text_html(item.metric.label)}</div>'
         f'<div class="cv">{_value_html(board, item)}</div>'
-        f'<div class="cd">{change_html(change_of(item))}'
-        f' <span class="mut">{text_html(_versus(item))}</span></div>'
-        f"{''.join(_beside_html(board, other) for other in board.beside(item.metric.key))}{spark}"
-        f'<div class="status">{_status(board, item)}</div></{tag}></li>'
+        f'<div class="cd">{_change_html(item)}</div>{_basis_html(board, item)}{spark}'
+        f'<div class="status">{_status(board, item)}</div>'
+        f"{''.join(_beside_html(board, other) for other in board.beside(item.metric.key))}</{tag}></li>"
     )
 
 
@@ -65,18 +64,22 @@ def _value_html(board: Board, item: Standing) -> str:
     return value if item.value is not None else f"{value}{hidden(' ' + item.why_missing)}"
 
 
+def _basis_html(board: Board, item: Standing) -> str:
+    words = board.basis(item)
+    return f'<div class="cs">{text_html(words)}</div>' if words else ""
+
+
 def _beside_html(board: Board, item: Standing) -> str:
+    """Return another way to look at a card's metric: its value, what it sets against what, its status."""
     value = text_html(fmt.humanised(item.value, item.kpi, board.currency))
-    label = item.metric.label.partition(", ")[2] or item.metric.label
-    status = ""
-    if item.pace is not None:
-        status = f'<div class="status">{status_html(item.pace, item.kpi, board.currency)}</div>'
-    words = f'<b>{value}</b> <span class="mut">{text_html(label)}{_like(item)}</span>'
-    return f'<div class="beside">{words}{status}</div>'
+    why = "" if item.value is not None else f": {item.why_missing}"
+    words = f'<b>{value}</b> <span class="mut">{text_html(_beside_words(board, item) + why)}</span>'
+    status = status_html(item.pace, item.kpi, board.currency) if item.pace is not None else ""
+    return f'<div class="beside"><div>{words}</div>{status}</div>'
 
 
-def _like(item: Standing) -> str:
-    return ", like for like" if item.metric.key.endswith("_to_date") else ""
+def _beside_words(board: Board, item: Standing) -> str:
+    return board.basis(item) or item.metric.label.partition(", ")[2] or item.metric.label
 
 
 def _status(board: Board, item: Standing) -> str:
@@ -85,6 +88,13 @@ def _status(board: Board, item: Standing) -> str:
     if item.pace is None:
         return f'<span class="expected">No target for fiscal {board.fiscal_year}</span>'
     return status_html(item.pace, item.kpi, board.currency)
+
+
+def _change_html(item: Standing) -> str:
+    change = change_of(item)
+    if not change.known:
+        return f'<span class="mut">{fmt.DASH} {text_html(change.words)}</span>'
+    return f'{change_html(change)} <span class="mut">{text_html(_versus(item))}</span>'
 
 
 def _versus(item: Standing) -> str:
@@ -102,14 +112,17 @@ def _card_typst(board: Board, item: Standing) -> str:
     if change.known:
         versus = f'text(fill: rgb("{mut}"), {text_typst(" " + _versus(item))})'
         lines.append(f"block(text(size: 8pt, {{{change_typst(change)}; {versus}}}))")
-    for other in board.beside(item.metric.key):
-        words = fmt.humanised(other.value, other.kpi, board.currency) + " "
-        words += (other.metric.label.partition(", ")[2] or other.metric.label) + _like(other)
-        lines.append(f"block(text(size: 8pt, {text_typst(words)}))")
+    if basis := board.basis(item):
+        lines.append(f'block(text(size: 7pt, fill: rgb("{mut}"), {text_typst(basis)}))')
     if item.value is None:
         lines.append(f'block(text(size: 7pt, fill: rgb("{mut}"), {text_typst(item.why_missing)}))')
     elif item.pace is not None:
         lines.append(f"block({status_typst(item.pace, item.kpi, board.currency)})")
+    for other in board.beside(item.metric.key):
+        words = fmt.humanised(other.value, other.kpi, board.currency) + f" {_beside_words(board, other)}"
+        lines.append(f"block(text(size: 8pt, {text_typst(words)}))")
+        if other.pace is not None:
+            lines.append(f"block({status_typst(other.pace, other.kpi, board.currency)})")
     inner = "; ".join(lines)
     return (
         f'grid.cell(stroke: 0.6pt + rgb("{hair}"), inset: 8pt, {{'

@@ -21,6 +21,7 @@ from kpi_lib.reporting.chart_parts import (
     so_far,
     step_of,
 )
+from kpi_lib.reporting.cohort_chart import cohort_matrix
 from kpi_lib.reporting.operations_charts import (
     contracts,
     fulfilment_days,
@@ -208,6 +209,7 @@ KINDS: dict[str, tuple[str, Callable[[Board], Sketch]]] = {
     "retention_bridge": ("From last year to this one", retention_bridge),
     "customer_changes": ("Who gained, who lost", customer_changes),
     "development_bridge": ("What made the change", development_bridge),
+    "cohort_matrix": ("How many stayed", cohort_matrix),
     "customers_by_status": ("How many customers", customers_by_status),
     "pipeline_months": ("When it is to close", pipeline_months),
     "pipeline_stages": ("How far the deals have come", pipeline_stages),

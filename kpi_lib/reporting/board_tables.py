@@ -25,6 +25,7 @@ _HEADS = {
     "month_nps": "NPS of month", "coverage_part": "Part of coverage", "is_late": "Late",
     "is_active": "Running",
     "closes_this_quarter": "Closes this quarter", "probability": "Probability",
+    "source_id": "Company or deal", "part": "What",
 }  # fmt: skip
 _FRACTIONS = ("NRR", "spent_pct", "elapsed_pct", "take_rate_part", "probability")
 #: What the newest or largest rows are sorted by, first.
@@ -36,6 +37,7 @@ _FIRST = {
     "Days_to_Fulfill_Contract_Program": ["last_accepted", "contract_id"],
     "Upfront_Contract_Spend_Query": ["close_date", "contract_id"],
     "open_pipeline": ["weighted_amount", "deal_id"],
+    "quota_to_win": ["amount", "source_id"],
     "revenue_by_account": ["net_revenue"],
     "net_revenue_retention_all_customers": ["ltv"],
 }

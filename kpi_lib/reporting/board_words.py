@@ -56,11 +56,7 @@ def lede(board: Board) -> Prose:
     """Return the dates under the headline, and which metrics are on track and which not."""
     runs: list[str | Run] = [f"{fmt.long_span(board.year_start, board.as_of)} {board.as_of.year}."]
     for status in ("red", "amber", "green"):
-        named = [
-            in_sentence(item.metric.label)
-            for item in board.standings
-            if item.pace is not None and item.pace.status == status
-        ]
+        named = _named(board, status)
         if named:
             words = f"{LOOKS[status].word}: {fmt.listed(named, most=6)}."
             runs += [" ", strong(words) if status == "red" else words]
@@ -68,6 +64,18 @@ def lede(board: Board) -> Prose:
     if silent:
         runs.append(muted(f" Without a target: {fmt.listed(silent, most=6)}."))
     return Prose.of(*runs)
+
+
+def _named(board: Board, status: str) -> list[str]:
+    """Return the metrics of a status; one that stands alike in two ways is named once."""
+    found = [item for item in board.standings if item.pace is not None and item.pace.status == status]
+    keys = {item.metric.key for item in found}
+    twice = {item.metric.beside for item in found} & keys
+    return [
+        in_sentence(item.metric.label) + (" (both ways)" if item.metric.key in twice else "")
+        for item in found
+        if item.metric.beside not in keys
+    ]
 
 
 def notes(board: Board) -> list[Prose]:

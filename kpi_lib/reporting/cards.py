@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kpi_lib.catalogue.models import Kpi
+from kpi_lib.catalogue.pace import Pace
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import series
 from kpi_lib.reporting.cells import PARTIAL
@@ -13,7 +14,7 @@ from kpi_lib.reporting.markup import hidden, raw_typst, text_html, text_typst
 from kpi_lib.reporting.piece import Piece
 from kpi_lib.reporting.reasons import changed, dates, versus, why_no_change, why_no_value
 from kpi_lib.reporting.spark import sparkline
-from kpi_lib.reporting.status import status_html, status_typst
+from kpi_lib.reporting.status import so_far_words, status_html, status_typst
 from kpi_lib.reporting.tables import SEED_WINDOWS, kpi_href, table_windows, window_label
 from kpi_lib.reporting.theme import tokens
 
@@ -77,9 +78,15 @@ def _card_html(data: ReportData, figure: Figure) -> str:
 
 
 def _status_html(data: ReportData, kpi: Kpi) -> str:
-    """Return how the KPI stands against its target of the shortest period; nothing without a target."""
-    found = paces(data, kpi)[:1]
-    return "".join(f'<div class="status">{status_html(item, kpi, data.currency)}</div>' for item in found)
+    """Return how the KPI stands against its target of the shortest period; nothing without a target.
+
+    The card's own figure may be of another window, so the one that is judged stands here.
+    """
+    return "".join(
+        f'<div class="status"><div class="judged">{text_html(so_far_words(item, kpi, data.currency))}</div>'
+        f"{status_html(item, kpi, data.currency)}</div>"
+        for item in paces(data, kpi)[:1]
+    )
 
 
 def _mark_html(figure: Figure) -> str:
@@ -113,8 +120,13 @@ def _card_typst(data: ReportData, figure: Figure) -> str:
         f"block(text(size: 8pt, {{{change_typst(changed(figure, data.currency))}; "
         f'text(fill: rgb("{mut}"), {text_typst(" " + versus(figure))})}})); '
         f'block(text(size: 7pt, fill: rgb("{mut}"), {text_typst(_small_print(data, figure))}))'
-        f"{''.join(f'; block({status_typst(item, figure.kpi, data.currency)})' for item in judged)}}})"
+        f"{''.join(_status_typst(data, figure.kpi, item) for item in judged)}}})"
     )
+
+
+def _status_typst(data: ReportData, kpi: Kpi, judged: Pace) -> str:
+    words = text_typst(so_far_words(judged, kpi, data.currency))
+    return f"; block(text(size: 8pt, {words})); block({status_typst(judged, kpi, data.currency)})"
 
 
 def _card_plain(data: ReportData, figure: Figure) -> str:

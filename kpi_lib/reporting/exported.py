@@ -15,7 +15,7 @@ from kpi_lib.reporting.checked import without_persons
 from kpi_lib.reporting.data import ReportData
 
 #: More roll-up rows than this make a slow workbook: then only the whole is written, and the API has the rest.
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 
 
 @dataclass(frozen=True)

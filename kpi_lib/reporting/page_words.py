@@ -35,15 +35,17 @@ def lede(board: Board, page: str) -> Prose:
         value = fmt.humanised(item.value, item.kpi, board.currency)
         change = change_of(item)
         runs += [f" {item.metric.label}: ", strong(value)]
+        if basis := board.basis(item):
+            runs.append(muted(f" ({basis})"))
         if item.value is None:
             runs.append(f" ({item.why_missing.rstrip('.')})")
         elif change.known and item.prior_day:
             how = f"{change.arrow} {change.text}" if change.arrow != fmt.LEVEL else "no change"
-            runs.append(muted(f" ({how} on {fmt.day(item.prior_day)})"))
+            runs.append(muted(f", {how} against {fmt.day(item.prior_day)}"))
         if item.pace is not None:
             shown = look(item.pace)
             words = expected_words(item.pace, item.kpi, board.currency)
-            runs.append(muted(f" {shown.icon} {shown.word}: {words}"))
+            runs.append(muted(f". {shown.icon} {shown.word}: {words}"))
         runs.append(".")
     return Prose.of(*runs)
 

@@ -39,11 +39,6 @@ class Panel:
         """The values that are there."""
         return [value for value in (*self.before, *self.now) if value is not None]
 
-    @property
-    def newest(self) -> float:
-        """The newest month that is over; nothing counts as zero here, for the order alone."""
-        return next((value for value in reversed(self.now[:-1]) if value is not None), 0.0)
-
 
 @dataclass(frozen=True)
 class _Spot:
@@ -68,17 +63,31 @@ class _Spot:
 
 def locations(data: ReportData, kpi: Kpi) -> Sketch | None:
     """Return the trend of every location; None where fewer than two have one."""
-    parts = [entity for entity in data.catalogue.entities if entity.parent == data.entity.code]
-    found = [_panel(data, kpi, entity.code, entity.name) for entity in parts]
-    found = sorted((panel for panel in found if any(panel.known)), key=lambda panel: -panel.newest)
-    if len(found) < 2:
+    found = _with_figures(data, kpi)
+    panels = [_panel(data, kpi, code, name) for code, name in found[:MOST_PANELS]]
+    shown = [panel for panel in panels if any(panel.known)]
+    if len(shown) < 2:
         return None
-    shown = found[:MOST_PANELS]
     months = series.months(kpi, data.days(kpi.code), data.as_of, 2 * MONTHS).index
     wide, narrow = (
         _spec(data, kpi, shown, months, width, min(len(shown), most)) for width, most in ((1132, 4), (358, 2))
     )
-    return Sketch(wide, narrow, _words(data, kpi, shown), _caption(data, found, shown))
+    return Sketch(wide, narrow, _words(data, kpi, shown), _caption(data, len(found), shown))
+
+
+def _with_figures(data: ReportData, kpi: Kpi) -> list[tuple[str, str]]:
+    """Return the locations that have a figure this year or last, the largest first: code and name.
+
+    Only the days of those that are shown are read: there may be hundreds.
+    """
+    sized = []
+    for entity in data.catalogue.entities:
+        if entity.parent != data.entity.code:
+            continue
+        figure = data.of_entity(entity.code, kpi.code, "ytd")
+        if figure is not None and (figure.value or figure.prior):
+            sized.append((abs(figure.value or 0.0), entity.code, entity.name))
+    return [(code, name) for _, code, name in sorted(sized, key=lambda item: -item[0])]
 
 
 def _panel(data: ReportData, kpi: Kpi, entity: str, name: str) -> Panel:
@@ -188,13 +197,13 @@ def _words(data: ReportData, kpi: Kpi, shown: Sequence[Panel]) -> str:
     return f"{lead} {'; '.join(parts)}." if parts else lead
 
 
-def _caption(data: ReportData, found: Sequence[Panel], shown: Sequence[Panel]) -> str:
+def _caption(data: ReportData, found: int, shown: Sequence[Panel]) -> str:
     scale = "one scale for all" if share_a_scale(shown) else "each on its own scale"
     words = f"The last twelve months, thick, and the twelve before; {scale}."
     if not month_closed(data.as_of):
         words += f" Dashed: {data.as_of:%B} so far."
-    if len(found) > len(shown):
-        words += f" The {len(shown)} largest of {len(found)}."
+    if found > MOST_PANELS:
+        words += f" The {len(shown)} largest of {found:,}."
     return words
 
 

@@ -58,6 +58,17 @@ def expected_words(pace: Pace, kpi: Kpi, currency: str) -> str:
     return f"expected {fmt.humanised(pace.expected, kpi, currency)} by now ({how}), {goal}"
 
 
+def so_far_words(pace: Pace, kpi: Kpi, currency: str) -> str:
+    """Return what is held against the target, for a figure shown beside one of another period.
+
+    ``31,240 in 2026 so far``; of a stock ``2,790 now``.
+    """
+    if pace.value is None:
+        return f"no whole value for {period_words(pace.target.period)}"
+    value = fmt.humanised(pace.value, kpi, currency)
+    return f"{value} now" if kpi.kind == "last" else f"{value} in {period_words(pace.target.period)} so far"
+
+
 def status_html(pace: Pace, kpi: Kpi, currency: str) -> str:
     """Return a status as HTML: a bullet, icon and word, and what was expected."""
     shown = look(pace)

@@ -128,7 +128,10 @@ class DuckDBWarehouse:
         WarehouseError
             When a table is missing or the file cannot be read.
         """
-        query = translate(sql, self.layers)
+        return self.ask(translate(sql, self.layers), params)
+
+    def ask(self, query: Translated, params: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """Return the rows of a query that is translated already, as :meth:`query` does."""
         with self._told(query, "query"):
             relation = self._connection.sql(query.sql, params=query.bind(params))
             kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))

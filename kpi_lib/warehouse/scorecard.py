@@ -17,11 +17,13 @@ from kpi_lib.errors import UsageError, WarehouseError, did_you_mean
 from kpi_lib.warehouse.protocol import Warehouse
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SCORECARD_TREND
 
+# A date may have been written more than once, each time only what had changed.
 _NEWEST_OF_YEAR = f"""
 SELECT * EXCEPT (as_of_date) FROM {SCORECARD_HISTORY} AS h
-WHERE fiscal_year = @fiscal_year AND updated_at = (
-  SELECT MAX(updated_at) FROM {SCORECARD_HISTORY} WHERE fiscal_year = @fiscal_year
+WHERE fiscal_year = @fiscal_year AND as_of_date = (
+  SELECT MAX(as_of_date) FROM {SCORECARD_HISTORY} WHERE fiscal_year = @fiscal_year
 )
+QUALIFY ROW_NUMBER() OVER (PARTITION BY metric_key, person_name ORDER BY updated_at DESC) = 1
 """  # noqa: S608
 
 
@@ -64,7 +66,7 @@ class ScorecardQuestions:
         Parameters
         ----------
         fiscal_year
-            By default the newest one; of an earlier one, the rows as they were last published.
+            By default the newest one; of an earlier one, the newest rows of its last date in the history.
         department
             Only this department's; ``company`` for the company's own metrics.
         person
@@ -99,7 +101,7 @@ class ScorecardQuestions:
         return frame.iloc[ordered.argsort(kind="stable")].reset_index(drop=True)
 
     def detail(self, view: str, where: Mapping[str, object] | None = None) -> pd.DataFrame:
-        """Return the rows of a detail view.
+        """Return the rows of a detail view, in the order of its columns.
 
         Parameters
         ----------
@@ -117,14 +119,15 @@ class ScorecardQuestions:
         """
         found: DetailView = self.definitions.view(view)
         conditions = dict(where or {})
-        if conditions:
-            columns = self._warehouse.columns(found.table)
-            for name in conditions:
-                if name not in columns:
-                    raise UsageError(f"{view} has no column '{name}'.", remedy=did_you_mean(name, columns))
+        columns = self._warehouse.columns(found.table)
+        for name in conditions:
+            if name not in columns:
+                raise UsageError(f"{view} has no column '{name}'.", remedy=did_you_mean(name, columns))
         # Only names that the warehouse itself knows come into the text; values are parameters.
         tests = [f"`{name}` = @v{number}" for number, name in enumerate(conditions)]
         sql = f"SELECT * FROM {found.table}" + (f" WHERE {' AND '.join(tests)}" if tests else "")  # noqa: S608
+        # A table has no order of its own; without one the pages of two engines, or two nights, would differ.
+        sql += f" ORDER BY {', '.join(f'`{name}`' for name in columns)}"
         return self._warehouse.query(sql, {f"v{n}": value for n, value in enumerate(conditions.values())})
 
     def scorecard_trend(self) -> pd.DataFrame:
@@ -133,7 +136,7 @@ class ScorecardQuestions:
         return self._warehouse.query(f"SELECT * FROM {SCORECARD_TREND} ORDER BY as_of_date, metric_key")  # noqa: S608
 
     def scorecard_history(self) -> pd.DataFrame:
-        """Return every row of ``dashboard_kpis`` as it was published, oldest first."""
+        """Return the rows of ``dashboard_kpis`` as published or backfilled, those written first in front."""
         _ = self._state
         return self._warehouse.query(f"SELECT * FROM {SCORECARD_HISTORY} ORDER BY updated_at, metric_key")  # noqa: S608
 

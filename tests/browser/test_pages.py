@@ -127,6 +127,7 @@ def test_every_kind_of_page_at_every_width_in_both_schemes(visit: Visit, site: P
     assert look(visit, site, names) == []
 
 
+@pytest.mark.timeout(1800)
 def test_the_published_site(visit: Visit) -> None:
     if not (PUBLISHED / "index.html").is_file():
         pytest.skip(f"nothing is published in {PUBLISHED}; `make report` does it")

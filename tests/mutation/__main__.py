@@ -21,6 +21,7 @@ import types
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from _pytest.runner import runtestprotocol
 
@@ -35,13 +36,11 @@ TESTS = (
     "tests/property/test_rollup_properties.py",
     "tests/oracle/test_periods_oracle.py",
     "tests/oracle/test_rollup_oracle.py",
-    "tests/property/test_refresh_properties.py",
-    "tests/unit/test_ledger.py",
 )
 # A test of speed would fail by chance on a busy machine.
 LEFT_OUT = "not well_under_a_second"
 MEMORY = 6 << 30
-_DATA = (bool, int, float, str, tuple, dict, frozenset, dt.timedelta)
+_DATA = (bool, int, float, str, tuple, dict, frozenset, dt.timedelta, np.ndarray)
 KILLED, SURVIVED, UNSEEN, TIMED_OUT = "killed", "survived", "never run", "timed out"
 
 

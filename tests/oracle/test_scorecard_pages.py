@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from kpi_lib.catalogue import load_catalogue
+from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.catalogue.settings import SHIPPED_DOMAINS
 from kpi_lib.catalogue.targets import period_bounds
 from kpi_lib.domains.marketplace.sample import make
@@ -19,6 +20,7 @@ from kpi_lib.pipeline import scorecard
 from kpi_lib.reporting import board_charts, page_words
 from kpi_lib.reporting.board import Board, load_board, year_before
 from kpi_lib.reporting.board_pieces import table
+from kpi_lib.reporting.cohort_chart import cohort_matrix, squares
 from kpi_lib.reporting.downloads import csv_text
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
 from kpi_lib.warehouse.reader import Reader
@@ -39,8 +41,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     file = folder / "test.duckdb"
     with DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, folder / "landing")
-        scorecard.build_tables(warehouse, CATALOGUE, AS_OF, FIRST)
-        scorecard.refresh(warehouse, CATALOGUE, AS_OF, NOW)
+        scorecard.build_tables(warehouse, CATALOGUE, AS_OF)
+        scorecard.refresh(warehouse, CATALOGUE, AS_OF, NOW, first_day=FIRST)
     opened = DuckDBWarehouse.open(file, physical_layers(CATALOGUE), read_only=True)
     with Reader(opened, CATALOGUE, file, TARGETS) as made:
         yield made
@@ -63,7 +65,8 @@ def from_rows(board: Board, reader: Reader) -> dict[str, float]:
     rows = rows[rows["qbo_customer_id"] != "UNKNOWN"]
     kept = rows["status"].isin(["retained", "expanded", "contracted"]).sum()
     kept_then = rows["status_to_date"].isin(["retained", "expanded", "contracted"]).sum()
-    pipeline = reader.detail("open_pipeline")
+    pipeline, quotas = reader.detail("open_pipeline"), reader.detail("quota_to_win")
+    closing = pipeline[pipeline["closes_this_quarter"]]["weighted_amount"].sum()
     contracts = reader.detail("Upfront_Contract_Spend_Query", {"is_active": True})
     days = reader.detail("Days_to_Fulfill_Contract_Program", {"fulfilled_fiscal_year": year})
     scores = reader.detail("organizer_recap_NPS_score", {"fiscal_year": year})["score"].dropna()
@@ -76,6 +79,7 @@ def from_rows(board: Board, reader: Reader) -> dict[str, float]:
         "logo_retention_to_date": kept_then / (kept_then + (rows["status_to_date"] == "churned").sum()),
         "customer_count": (rows["net_revenue"] > 0).sum(),
         "pipeline_coverage": pipeline["coverage_part"].sum(),
+        "pipeline_coverage_remaining_quarter": closing / quotas["amount"].sum(),
         "person_new_inventory": len(reader.detail("new_inventory", {"fiscal_year": year})),
         "person_contract_spend": contracts["spent"].sum() / contracts["contract_value"].sum(),
         "person_time_to_fulfill": days["days_between"].median(),
@@ -90,8 +94,7 @@ def test_every_card_is_what_its_rows_add_up_to(board: Board, reader: Reader) -> 
     expected = from_rows(board, reader)
     frame = reader.scorecard()
     values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
-    # Of the rest of the quarter, the won part is no row of the view.
-    assert set(values) - set(expected) == {"pipeline_coverage_remaining_quarter"}
+    assert set(values) == set(expected)
     for key, value in expected.items():
         assert values[key] == pytest.approx(value, rel=1e-12), key
     for item in board.standings:
@@ -106,8 +109,8 @@ def test_a_year_ago_is_what_that_day_s_build_says(board: Board, reader: Reader, 
     write_sources(sample.frames, CATALOGUE, tmp_path / "landing", sample.manifest)
     with DuckDBWarehouse.open(tmp_path / "then.duckdb", physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, tmp_path / "landing")
-        scorecard.build_tables(warehouse, CATALOGUE, then, then)
-        frame = scorecard.refresh(warehouse, CATALOGUE, then, NOW)
+        scorecard.build_tables(warehouse, CATALOGUE, then)
+        frame = scorecard.refresh(warehouse, CATALOGUE, then, NOW, first_day=then)
     values = dict(zip(frame["metric_key"], frame["metric_value"], strict=True))
     for item in board.standings:
         assert item.prior == (values[item.metric.key] if item.metric.dated else None)
@@ -147,10 +150,42 @@ def test_every_chart_says_in_words_what_it_shows(board: Board, kind: str) -> Non
     _, draw = board_charts.KINDS[kind]
     sketch = draw(board)
     assert len(sketch.description) > 30 and "nan" not in sketch.description.lower()
-    assert sketch.wide["datasets"]["bars"]
+    readings = sketch.wide["datasets"]["readings"]
+    assert readings and all(row["t"][0] and any(row["t"][1:]) for row in readings)
 
 
-@pytest.mark.parametrize("page", [report.name for report in CATALOGUE.reports if not report.foreach][1:])
+def test_the_cohort_matrix_is_counted_from_the_rows(board: Board, reader: Reader) -> None:
+    rows = reader.detail("cohort_retention_matrix_by_customer")
+    rows = rows[rows["cohort_year"].notna() & (rows["qbo_customer_id"] != "UNKNOWN")]
+    found = {(square.cohort, square.age): square for square in squares(board)}
+    assert len(found) == len(rows.groupby(["cohort_year", "age_years"]))
+    for (cohort, age), square in found.items():
+        own = [
+            row for row in rows.to_dict("records") if (row["cohort_year"], row["age_years"]) == (cohort, age)
+        ]
+        assert (square.customers, square.size) == (sum(row["has_revenue"] for row in own), len(own))
+        assert square.revenue == pytest.approx(sum(row["net_revenue"] for row in own))
+        assert square.whole == (cohort + age < board.fiscal_year)
+    outlined = [row for row in cohort_matrix(board).wide["datasets"]["readings"] if row["w"]]
+    assert {int(row["y"]) + int(row["x"]) for row in outlined} == {board.fiscal_year}
+
+
+def test_the_funnel_goes_from_the_least_to_the_most_likely_stage(board: Board, reader: Reader) -> None:
+    deals = reader.detail("open_pipeline")
+    sketch = board_charts.KINDS["pipeline_stages"][1](board)
+    names = [row["text"] for row in sketch.wide["datasets"]["names"]]
+    likely = deals.groupby("stage")["probability"].median()
+    assert [likely[name] for name in names] == sorted(likely)
+    ends = [row["z"] for row in sketch.wide["datasets"]["bars"]]
+    assert sum(ends) == pytest.approx(deals["weighted_amount"].sum())
+    marks = [row["x"] for row in sketch.wide["datasets"]["marks"]]
+    assert sum(marks) == pytest.approx(deals["amount"].sum())
+
+
+PAGES = dict.fromkeys([*(metric.page for metric in load_scorecard(CATALOGUE.folder).metrics), "cohorts"])
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_page_has_a_sentence_with_a_figure(board: Board, page: str) -> None:
     sentence = page_words.headline(board, page)
     assert any(character.isdigit() for character in sentence), sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -150,3 +151,9 @@ def site_state(folder: Path) -> dict[str, bytes]:
     state = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     state["warehouse"] = (folder / "data" / "warehouse.duckdb").read_bytes()
     return state
+
+
+def without_notice(state: dict[str, bytes]) -> dict[str, bytes]:
+    """Return what is published but for the banner and the API's word on it."""
+    pattern = re.compile(rb'<div class="banner notice" role="status">.*?</div>\n')
+    return {name: pattern.sub(b"", data) for name, data in state.items() if name != "api/v1/index.json"}

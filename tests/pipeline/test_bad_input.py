@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from .conftest import Kpi, edit_source, site_state
+from .conftest import Kpi, edit_source, site_state, without_notice
 
 Break = Callable[[Path], None]
 LANDING = Path("data") / "landing" / "winery"
@@ -173,7 +173,13 @@ def test_a_corrupt_warehouse(published: Path, kpi: Kpi) -> None:
         assert "duckdb" in outcome.err
         assert "Traceback" not in outcome.err
     assert kpi("doctor").code == 4
-    assert site_state(published) == before
+    assert without_notice(site_state(published)) == without_notice(before)
+    home = (published / "build" / "site" / "index.html").read_text()
+    assert "The night of" in home
+    assert "failed: This is no DuckDB database. These are the last good figures" in home
+    told = kpi("status")
+    assert told.code == 1
+    assert "The warehouse was not reached 1 time since" in told.out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

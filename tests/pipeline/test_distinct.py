@@ -12,6 +12,7 @@ import pytest
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.compute import rollup
 from kpi_lib.pipeline.events import read_events
+from kpi_lib.quality.derived import derive
 from kpi_lib.warehouse import DuckDBWarehouse, write_sources
 from kpi_lib.warehouse.rollup import load_spans, rollup_in_warehouse
 from kpi_lib.warehouse.tables import physical_layers
@@ -191,6 +192,18 @@ def test_an_event_without_a_member_is_refused_by_row(stalls: Path) -> None:
     assert "date_key=2026-11-06" in outcome.err
 
 
+def test_a_guest_at_a_stall_that_was_closed_stops_the_night(stalls: Path) -> None:
+    entities = stalls.parent / "domains" / "stalls" / "entities.csv"
+    entities.write_text(
+        "id,code,name,type,parent,closed\n0,ALL,All,all,,\n1,NORTH,North,stall,ALL,\n"
+        "2,SOUTH,South,stall,ALL,2026-11-04\n"
+    )
+    outcome = call("nightly", "--renderer", "embedded")
+    assert outcome.code == 3
+    assert "no_event_outside_opened_and_closed" in outcome.err
+    assert "date_key=2026-11-05" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
@@ -209,3 +222,20 @@ def test_what_is_wrong_with_the_events_is_told_by_check(
     outcome = call("check")
     assert outcome.code == 2
     assert said in outcome.out + outcome.err
+
+
+def test_the_gate_counts_the_guests_of_each_day_itself(stalls: Path) -> None:
+    assert call("nightly", "--renderer", "embedded").code == 0
+    known = load_catalogue("stalls")
+    rule = next(
+        item for item in derive(known, dt.date(2026, 11, LAST)) if item.name == "distinct_count_of_each_day"
+    )
+    copy = stalls / "copy.duckdb"
+    copy.write_bytes((stalls / "data" / "warehouse.duckdb").resolve().read_bytes())
+    with DuckDBWarehouse.open(copy, physical_layers(known)) as warehouse:
+        assert warehouse.query(rule.sql).empty
+        facts = warehouse.query("SELECT * FROM kpi.fact_kpi_daily")
+        wrong = (facts["kpi_id"] == 2) & (facts["entity_id"] == 0) & (facts["date_key"] == "2026-11-02")
+        warehouse.replace("kpi.fact_kpi_daily", facts.assign(value=facts["value"].mask(wrong, 3.0)))
+        found = warehouse.query(rule.sql)
+    assert found[["fact_value", "members"]].values.tolist() == [[3.0, 2.0]]

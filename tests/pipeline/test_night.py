@@ -18,7 +18,7 @@ import pytest
 
 from kpi_lib.reporting.check import check_site
 
-from .conftest import ROOT, Kpi, edit_source, site_state
+from .conftest import ROOT, Kpi, edit_source, site_state, without_notice
 
 ONLY = ("--only", "daily_dashboard")
 
@@ -167,7 +167,10 @@ def test_an_older_date_fills_the_archive_and_leaves_the_home_alone(published: Pa
     assert (site / "archive" / "2026-11-10" / "winery" / "daily_dashboard.html").is_file()
     assert "20 Nov 2026" in (site / "winery" / "daily_dashboard.html").read_text()
     assert json.loads((site / "api/v1/index.json").read_text())["as_of"] == "2026-11-20"
-    assert (site / "index.html").read_text().split("Archive")[0] == home.split("Archive")[0]
+    renewed = (site / "index.html").read_text()
+    mark = "<!-- archived days -->"
+    assert renewed.split(mark)[0] == home.split(mark)[0]
+    assert "archive/2026-11-10/winery/daily_dashboard.html" in renewed.split(mark)[1]
     assert (
         json.loads((published / "data/warehouse.releases/current/release.json").read_text())["domains"][
             "winery"
@@ -473,12 +476,6 @@ def test_after_a_failed_night_every_page_says_so_until_the_next_good_one(publish
     assert fine.code == 0, fine.err
     assert banners(published) == []
     assert "notice" not in json.loads((site / "api" / "v1" / "index.json").read_text())
-
-
-def without_notice(state: dict[str, bytes]) -> dict[str, bytes]:
-    """Return what is published but for the banner and the API's word on it."""
-    pattern = re.compile(rb'<div class="banner notice" role="status">.*?</div>\n')
-    return {name: pattern.sub(b"", data) for name, data in state.items() if name != "api/v1/index.json"}
 
 
 def test_sources_that_are_as_they_were_take_the_banner_back(published: Path, kpi: Kpi) -> None:

@@ -7,8 +7,10 @@ import json
 import shutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -85,6 +87,10 @@ def test_no_page_of_the_team_names_a_person(both_once: Path) -> None:
         if file.suffix in (".html", ".json", ".csv"):
             text = file.read_text()
             assert not [name for name in names if f" {name}" in text or f'"{name}"' in text], file
+    book = openpyxl.load_workbook(next(site.glob("downloads/*.xlsx")), read_only=True)
+    cells = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+    assert len(cells) > 1000
+    assert not [text for text in cells if any(name in text.split() for name in names) or "person_" in text]
     rows = json.loads((site / "api" / "v1" / "scorecard.json").read_text())["rows"]
     assert len(rows) == 9 and {row["department"] for row in rows} == {"company"}
     assert all(not row["metric_key"].startswith("person_") for row in rows)
@@ -122,10 +128,17 @@ def test_a_failing_domain_keeps_its_last_good_pages_and_the_other_goes_on(both: 
     assert "last good figures" not in (site / "winery" / "daily_dashboard.html").read_text()
     assert check_site(site) == []
     assert (both / "build" / "private" / "jack" / "index.html").is_file()
+    assert has_the_documents_of_the_marketplace(both)
     pd.testing.assert_frame_equal(tables, table(both, "select * from marketplace_kpi.dashboard_kpis"))
     again = kpi("nightly", "--renderer", "embedded", "--force", *ONLY)
     assert again.code == 3
     assert (site / "marketplace" / "company_overview.html").read_text().count('class="banner kept"') == 1
+
+
+def has_the_documents_of_the_marketplace(folder: Path) -> bool:
+    home = (folder / "build/site/index.html").read_text()
+    names = [f"{name}-2026-11-20.pdf" for name in ("company_overview", "marketplace-leadership_brief")]
+    return all((folder / "build/pdf" / name).is_file() and f"downloads/{name}" in home for name in names)
 
 
 def test_a_domain_that_never_was_good_stops_nobody(both: Path, kpi: Kpi) -> None:
@@ -147,6 +160,7 @@ def test_one_domain_asked_for_leaves_the_other_s_pages(both: Path, kpi: Kpi) -> 
     assert (both / "build/site/marketplace/revenue.html").read_bytes() == before
     assert "Fernway Market" in (both / "build/site/index.html").read_text()
     assert (both / "build/private/jack/index.html").is_file()
+    assert has_the_documents_of_the_marketplace(both)
 
 
 def test_a_refused_metric_keeps_the_old_table(both: Path, kpi: Kpi) -> None:
@@ -214,3 +228,120 @@ def test_an_older_day_leaves_the_newest_scorecard_alone(both: Path, kpi: Kpi) ->
     )
     history = table(both, "select distinct as_of_date from marketplace_kpi.dashboard_kpis_history")
     assert len(history) == 2
+
+
+def complete_through(folder: Path, domain: str, day: str) -> None:
+    """Say that a domain's sources reach only so far; their rows of later days are not counted then."""
+    file = folder / "data" / "landing" / domain / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for source in manifest["sources"].values():
+        source["complete_through"] = day
+    file.write_text(json.dumps(manifest))
+
+
+def published_dates(folder: Path) -> dict[str, str]:
+    record = release(folder)
+    return {name: item["as_of"] for name, item in record["domains"].items()}
+
+
+def release(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "data/warehouse.releases/current/release.json").read_text())
+    return found
+
+
+def state_of(folder: Path) -> str:
+    return str(table(folder, "select as_of_date from marketplace_kpi.dashboard_kpis_state").iloc[0, 0])[:10]
+
+
+OVERVIEW = "marketplace/company_overview.html"
+DAILY = "winery/daily_dashboard.html"
+PAGES = (*ONLY, "--only", "company_overview", "--renderer", "embedded")
+
+
+def test_an_older_date_of_one_domain_is_the_newest_of_another(both: Path, kpi: Kpi) -> None:
+    """The winery stands at the 20th, the marketplace was late and reaches the 10th; the 15th is asked for."""
+    complete_through(both, "marketplace", "2026-11-10")
+    assert kpi("nightly", "--force", *PAGES).code == 0
+    assert published_dates(both) == {"winery": "2026-11-20", "marketplace": "2026-11-10"}
+    complete_through(both, "marketplace", "2026-11-20")
+    site = both / "build" / "site"
+    daily = (site / DAILY).read_bytes()
+    outcome = kpi("nightly", "--as-of", "2026-11-15", *PAGES)
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert published_dates(both) == {"winery": "2026-11-20", "marketplace": "2026-11-15"}
+    assert (site / DAILY).read_bytes() == daily
+    assert "15 Nov 2026" in (site / OVERVIEW).read_text()
+    for page in (DAILY, OVERVIEW):
+        assert "15 Nov 2026" in (site / "archive" / "2026-11-15" / page).read_text()
+    assert (site / "archive" / "2026-11-20" / DAILY).is_file()
+    assert (
+        not (site / "archive" / "2026-11-20" / OVERVIEW).exists()
+        or "20 Nov 2026" in (site / "archive" / "2026-11-20" / OVERVIEW).read_text()
+    )
+    assert state_of(both) == "2026-11-15"
+    home = (site / "index.html").read_text()
+    assert "Sun 15 Nov 2026" in home and "archive/2026-11-15/winery/daily_dashboard.html" in home
+    assert check_site(site) == []
+    kept = json.loads((site / "api/v1/dashboard.json").read_text())
+    assert "2026-11-20" in json.dumps(kept)
+
+
+def test_an_older_date_of_both_leaves_both_published(both: Path, kpi: Kpi) -> None:
+    site = both / "build" / "site"
+    pages = {page: (site / page).read_bytes() for page in (DAILY, OVERVIEW)}
+    listed = (site / "archive" / "index.html").read_text()
+    outcome = kpi("nightly", "--as-of", "2026-11-15", *PAGES)
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert published_dates(both) == {"winery": "2026-11-20", "marketplace": "2026-11-20"}
+    assert pages == {page: (site / page).read_bytes() for page in pages}
+    assert state_of(both) == "2026-11-20"
+    for page in (DAILY, OVERVIEW):
+        place = f"archive/2026-11-15/{page}"
+        assert (site / place).is_file()
+        assert place in (site / "index.html").read_text(), "the home page lists the day"
+    renewed = (site / "archive" / "index.html").read_text()
+    assert "15 Nov 2026" in renewed and "15 Nov 2026" not in listed
+
+
+def test_one_domain_goes_on_while_the_other_s_past_is_asked_for(both: Path, kpi: Kpi) -> None:
+    """Kept days of a domain whose pages are not made stay in the archive, also those of the same date."""
+    outcome = kpi("nightly", "--domain", "marketplace", "--as-of", "2026-10-31", "--renderer", "embedded")
+    assert outcome.code == 0, outcome.out + outcome.err
+    site = both / "build" / "site"
+    assert published_dates(both) == {"winery": "2026-11-20", "marketplace": "2026-11-20"}
+    assert (site / "archive" / "2026-11-20" / DAILY).is_file()
+    edit = both / "data" / "landing" / "marketplace" / "listing.parquet"
+    frame = pd.read_parquet(edit, dtype_backend="pyarrow")
+    frame.iloc[:-1].to_parquet(edit, index=False)
+    outcome = kpi("nightly", "--domain", "marketplace", "--renderer", "embedded")
+    assert outcome.code == 0, outcome.out + outcome.err
+    for day, page in (("2026-11-20", DAILY), ("2026-11-20", OVERVIEW), ("2026-10-31", OVERVIEW)):
+        assert (site / "archive" / day / page).is_file(), (day, page)
+    assert (site / DAILY).is_file() and check_site(site) == []
+
+
+def test_taken_back_days_are_not_restored(both: Path, kpi: Kpi) -> None:
+    complete_through(both, "marketplace", "2026-11-10")
+    refused = kpi("nightly", *PAGES)
+    assert refused.code == 3 and "already published" in refused.out
+    outcome = kpi("nightly", "--force", *PAGES)
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert published_dates(both)["marketplace"] == "2026-11-10" == state_of(both)
+    assert "10 Nov 2026" in (both / "build/site" / OVERVIEW).read_text()
+
+
+def test_a_backfill_is_history_and_the_newest_stays(both: Path, kpi: Kpi) -> None:
+    newest = table(both, "select metric_key, metric_value from marketplace_kpi.dashboard_kpis")
+    asked = ("backfill", "--domain", "marketplace", "--from", "2026-09-28", "--to", "2026-10-02")
+    outcome = kpi(*asked)
+    assert outcome.code == 0, outcome.out + outcome.err
+    sql = "select * exclude (updated_at) from marketplace_kpi.dashboard_kpis_history order by all"
+    once = table(both, sql)
+    days = set(once["as_of_date"].astype("datetime64[s]").dt.strftime("%Y-%m-%d"))
+    assert days == {"2026-09-28", "2026-09-29", "2026-09-30", "2026-10-01", "2026-10-02", "2026-11-20"}
+    assert kpi(*asked).code == 0
+    pd.testing.assert_frame_equal(once, table(both, sql))
+    after = table(both, "select metric_key, metric_value from marketplace_kpi.dashboard_kpis")
+    pd.testing.assert_frame_equal(newest, after)
+    beyond = kpi("backfill", "--domain", "marketplace", "--from", "2021-12-30", "--to", "2022-01-02")
+    assert beyond.code == 2 and "goes beyond the data" in beyond.err

@@ -43,6 +43,10 @@ def told(old: pd.DataFrame, new: pd.DataFrame, grown: tuple[int, ...] = ()) -> l
     ]
 
 
+def old_columns() -> list[str]:
+    return list(facts((1, 1, 5.0)).columns)
+
+
 def test_rows_that_are_the_same_do_not_differ() -> None:
     old = facts((1, 1, 5.0), (2, 1, None), (3, 4, 1.0, None))
     differing = differing_rows(old, old.sample(frac=1.0, random_state=1))
@@ -54,6 +58,7 @@ def test_rows_that_are_the_same_do_not_differ() -> None:
 
 def test_a_changed_row_is_there_as_it_was_and_as_it_is() -> None:
     differing = differing_rows(facts((1, 1, 5.0), (2, 1, 7.0)), facts((1, 1, 6.0), (2, 1, 7.0), (3, 1, 8.0)))
+    assert list(differing.columns) == [*old_columns(), "is_new"]
     assert differing[["value", "is_new"]].values.tolist() == [[5.0, False], [6.0, True], [8.0, True]]
     assert differing.index.tolist() == [0, 1, 2]
 

@@ -303,3 +303,11 @@ def test_one_window_with_one_comparison_is_a_dashboard_too() -> None:
     table = dashboard(rollup(series([1.0, 2.0]), known, windows=["mtd"]), known)
     assert table["mtd_value"].tolist() == [1.0, 3.0]
     assert len(table) == 2
+
+
+def test_a_distinct_count_with_facts_stands_beside_one_of_events_alone() -> None:
+    known = catalogue(kpis=(kpi(9, "distinct"), kpi(10, "distinct")))
+    events = pd.concat([EVENTS, EVENTS.assign(kpi_id=9)])
+    facts = pd.concat([series([1.0] * 4, 9, 1), series([1.0] * 4, 9, 2)])
+    rows = rollup(facts, known, "2025-01-04", [last(4)], events=events).set_index(["kpi_id", "entity_id"])
+    assert rows["value"].to_dict() == {(9, 1): 2.0, (9, 2): 2.0, (10, 0): 3.0, (10, 1): 2.0, (10, 2): 2.0}

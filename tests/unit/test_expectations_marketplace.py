@@ -47,8 +47,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     write_sources(sample.frames, CATALOGUE, folder / "landing", sample.manifest)
     with DuckDBWarehouse.open(folder / "test.duckdb", physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, folder / "landing")
-        scorecard.build_tables(warehouse, CATALOGUE, AS_OF, AS_OF)
-        scorecard.refresh(warehouse, CATALOGUE, AS_OF, dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC))
+        scorecard.build_tables(warehouse, CATALOGUE, AS_OF)
+        now = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+        scorecard.refresh(warehouse, CATALOGUE, AS_OF, now, first_day=AS_OF)
         yield Built(warehouse)
 
 

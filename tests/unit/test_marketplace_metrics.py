@@ -269,6 +269,10 @@ def test_pipeline_coverage(bench: Bench) -> None:
     values = bench.run("2026-06-01")
     assert values["pipeline_coverage"] == pytest.approx((100 + 50 + 30 + 20 + 40) / 400)
     assert values["pipeline_coverage_remaining_quarter"] == pytest.approx((100 + 20 + 40) / (400 - 150))
+    quotas = bench.view("quota_to_win").sort_values("amount")
+    assert list(zip(quotas["part"], quotas["source_id"], quotas["amount"], strict=True)) == [
+        ("won", 8, -150), ("quota", 2, 100), ("quota", 1, 300),
+    ]  # fmt: skip
     rows = bench.view("open_pipeline").set_index("deal_id")
     assert rows.index[rows["is_late"]].tolist() == [3]
     assert rows.index[rows["owner_id"].isna()].tolist() == [4]

@@ -11,6 +11,7 @@ import pytest
 
 from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.periods import (
+    DATE_DIMENSION,
     PRIOR_YEAR,
     STANDARD_COMPARISONS,
     STANDARD_WINDOWS,
@@ -298,6 +299,12 @@ def test_weeks_of_years_of_months_are_numbered_from_the_one_that_holds_the_first
     assert str(table.loc["2025-07-01", "fiscal_week_first_day"].date()) == "2025-07-01"
     assert str(table.loc["2025-07-01", "week_first_day"].date()) == "2025-06-30"
     assert str(table.loc["2025-06-30", "week_last_day"].date()) == "2025-07-06"
+
+
+def test_the_calendar_reaches_from_2015_to_2035() -> None:
+    assert (dt.date(2015, 1, 1), dt.date(2035, 12, 31)) == DATE_DIMENSION
+    days = dim_date(JULY)["date_key"].dt.date
+    assert (days.min(), days.max()) == DATE_DIMENSION
 
 
 def test_every_part_of_a_day() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,7 +25,7 @@ from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.display import chart
 from kpi_lib.reporting.panels import Panel, share_a_scale
 from kpi_lib.reporting.spark import bullet_places
-from tests.reporting_sample import AS_OF, sample, winery
+from tests.reporting_sample import AS_OF, sample, sample_empty, winery
 
 TOTAL = "total_daily_revenue"
 STOCK = "total_active_club_membership"
@@ -289,3 +290,63 @@ def test_days_without_data_and_without_a_value_are_told_apart() -> None:
 
     days = readings(sketch_of(sample(change=change), "heat", "avg_party_size").wide)
     assert days[-2] == ["Thu 19 Nov 2026", "no value: nothing to divide by"]
+
+
+LONG = "Ω <b>$x$</b> | # =cmd() " * 9
+RTL = "\u05d7\u05e0\u05d5\u05ea \u0645\u062a\u062c\u0631"
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1.0, -1.0, 1e5])
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_charts_stay_whole_with_any_size_of_values_and_any_name(kind: str, factor: float) -> None:
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(value=frame["value"] * factor)
+
+    data = sample(change=change)
+    catalogue = data.catalogue
+    named = catalogue.model_copy(
+        update={
+            "entities": tuple(
+                item.model_copy(update={"name": RTL if number % 2 else LONG})
+                for number, item in enumerate(catalogue.entities)
+            ),
+            "kpis": tuple(item.model_copy(update={"name": LONG, "short": ""}) for item in catalogue.kpis),
+        }
+    )
+    piece = chart(replace(data, catalogue=named), kind, TOTAL)
+    for svg in re.findall(r"<svg.*?</svg>", piece.html, re.DOTALL):
+        ET.fromstring(svg)  # noqa: S314
+        assert "NaN" not in svg and "undefined" not in svg
+    assert "<b>" not in piece.html.replace("&lt;b&gt;", "") and "NaN" not in piece.html
+
+
+@pytest.mark.parametrize("kind", sorted(charts.PARTED))
+def test_a_kpi_without_any_data_has_no_parts_to_draw(kind: str) -> None:
+    data = sample_empty()
+    assert charts.parted(data, kind, data.kpi()) is None
+
+
+def test_of_two_hundred_locations_the_largest_are_shown_and_the_rest_is_counted() -> None:
+    data = sample()
+    some = data.catalogue.entities[1]
+    many = tuple(
+        some.model_copy(update={"id": 100 + n, "code": f"P{n}", "name": f"Place {n}"}) for n in range(200)
+    )
+    catalogue = data.catalogue.model_copy(update={"entities": (data.catalogue.entities[0], *many)})
+    read: list[str] = []
+
+    class Many:
+        def rollups_of(self, kpi: str, as_of: Any = None) -> pd.DataFrame:
+            own = data.rollups[data.rollups["kpi_id"] == winery().kpi(kpi).id]
+            return pd.concat([own.assign(entity_id=100 + number) for number in range(200)])
+
+        def daily(self, entity: str = "ALL", **of: Any) -> pd.DataFrame:
+            read.append(entity)
+            return data.daily[data.daily["kpi_id"] == winery().kpi(TOTAL).id]
+
+    crowd = replace(data, catalogue=catalogue, reader=Many())  # type: ignore[arg-type]
+    panels = charts.parted(crowd, "locations", data.kpi())
+    assert panels is not None and len(panels.wide["datasets"]["names"]) == 12 == len(read)
+    assert panels.caption.endswith("The 12 largest of 200.")
+    bridge = charts.parted(crowd, "bridge", data.kpi())
+    assert bridge is not None and "192 others" in bridge.description

@@ -49,7 +49,7 @@ def test_every_file_is_known_to_these_tests_and_to_the_readme() -> None:
         "crontab", "kpi-nightly.service", "kpi-nightly.timer", "kpi-status.service", "kpi-status.timer",
         "Containerfile", "run-nightly.yaml", "run-status.yaml", "scheduler-nightly.json",
         "scheduler-status.json", "scheduler-dashboard-kpis.json", "alert-failed.json", "alert-silent.json",
-        "alert-scheduler.json", "dashboard_kpis.sql",
+        "alert-scheduler.json", "dashboard_kpis.sql", "check-project.sh",
     }  # fmt: skip
     assert [name for name in sorted(files) if name not in said] == []
 
@@ -167,6 +167,18 @@ def test_alerts_name_the_jobs_that_exist() -> None:
     assert int(silent["duration"].rstrip("s")) <= 23.5 * 3600
     refused = read("alert-scheduler.json")["conditions"][0]["conditionMatchedLog"]["filter"]
     assert set(re.findall(r'"([\w-]+)"', refused)) - {"cloud_scheduler_job"} == schedules
+
+
+def test_the_checks_of_a_project_only_read() -> None:
+    file = CLOUD / "check-project.sh"
+    told = subprocess.run(["/bin/sh", "-n", str(file)], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    text = file.read_text()
+    command_exists(["doctor", "--profile", "prod"])
+    assert "kpi doctor --profile" in text
+    assert len(re.findall(r"\bbq query\b|^ask \"", text, re.MULTILINE)) == 5
+    assert not re.search(r"\b(INSERT|DELETE|UPDATE|MERGE|CREATE|DROP|ALTER|TRUNCATE)\b", text)
+    assert text.count("bq query") == text.count("--maximum_bytes_billed=") + text.count("--dry_run")
 
 
 def test_the_warning_comes_after_25_hours() -> None:

@@ -84,7 +84,7 @@ def ask(card: Scorecard, folder: Path) -> pd.DataFrame:
 def test_the_marketplace_s_scorecard() -> None:
     card = load_scorecard(FOLDER)
     assert len(card.metrics) == 16
-    assert len(card.views) == 9
+    assert len(card.views) == 10
     assert card.metric("nrr").unit == "fraction"
     assert card.metric("revenue_ytd").unit is None
     assert [owner.person_name for owner in card.owners_of("person_nps")] == ["Claire"]

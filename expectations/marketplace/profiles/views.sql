@@ -25,3 +25,6 @@ FROM kpi.open_pipeline
 UNION ALL
 SELECT 'new_inventory' AS view_name, COUNT(*) AS row_count, COUNTIF(listed_on IS NULL) AS incomplete
 FROM kpi.new_inventory
+UNION ALL
+SELECT 'quota_to_win' AS view_name, COUNT(*) AS row_count, COUNTIF(amount IS NULL OR part = 'won' AND won_on IS NULL) AS incomplete
+FROM kpi.quota_to_win

@@ -75,16 +75,30 @@ parts AS (
   FROM kpi.organizer_recap_NPS_score AS n
   INNER JOIN today AS t ON t.fiscal_year = n.fiscal_year
 ),
+quotas AS (
+  SELECT SUM(IF(part = 'quota', amount, 0)) AS quota, SUM(amount) AS to_win FROM kpi.quota_to_win
+),
 covered AS (
   -- Without open deals the view has no rows, and the coverage is zero.
-  SELECT 'pipeline_coverage' AS metric, COALESCE(SUM(coverage_part), 0) AS value
-  FROM kpi.open_pipeline
+  SELECT 'pipeline_coverage' AS metric, IF(MAX(q.quota) > 0, COALESCE(SUM(p.coverage_part), 0), NULL) AS value
+  FROM quotas AS q
+  LEFT JOIN kpi.open_pipeline AS p ON TRUE
+  UNION ALL
+  -- A deal's part of the whole quota, as a part of what is still to win of it.
+  SELECT
+    'pipeline_coverage_remaining_quarter' AS metric,
+    IF(MAX(q.to_win) > 0, COALESCE(SUM(IF(p.closes_this_quarter, p.coverage_part, 0)), 0)
+      * CAST(MAX(q.quota) AS FLOAT64) / CAST(MAX(q.to_win) AS FLOAT64), NULL) AS value
+  FROM quotas AS q
+  LEFT JOIN kpi.open_pipeline AS p ON TRUE
+),
+compared AS (
+  SELECT k.metric_key, k.metric_value AS headline, p.value AS parts
+  FROM kpi.dashboard_kpis AS k
+  INNER JOIN (SELECT * FROM parts UNION ALL SELECT * FROM covered) AS p ON p.metric = k.metric_key
 )
-SELECT k.metric_key, k.metric_value AS headline, p.value AS parts
-FROM kpi.dashboard_kpis AS k
-LEFT JOIN (SELECT * FROM parts UNION ALL SELECT * FROM covered) AS p ON p.metric = k.metric_key
-WHERE k.metric_key IN (SELECT metric FROM parts)
-    AND ((k.metric_value IS NULL) != (p.value IS NULL)
-      OR ABS(k.metric_value - p.value) > 0.000000001 * GREATEST(ABS(p.value), 1))
-  OR k.metric_key = 'pipeline_coverage' AND ABS(k.metric_value - p.value) > 0.000000001 * GREATEST(ABS(p.value), 1)
-ORDER BY k.metric_key
+SELECT metric_key, headline, parts
+FROM compared
+WHERE (headline IS NULL) != (parts IS NULL)
+  OR ABS(headline - parts) > 0.000000001 * GREATEST(ABS(parts), 1)
+ORDER BY metric_key

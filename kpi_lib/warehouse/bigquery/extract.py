@@ -14,6 +14,7 @@ from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
 from kpi_lib.warehouse.duck import DuckDBWarehouse
+from kpi_lib.warehouse.ledger_tables import KEYS, PUBLICATION, SNAPSHOT
 from kpi_lib.warehouse.quality_questions import count_rows
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
@@ -28,7 +29,13 @@ from kpi_lib.warehouse.tables import (
 )
 from kpi_lib.warehouse.types import ARROW_TYPES
 
-_KPI_TABLES = ("kpi.dim_kpi", "kpi.dim_entity", FACTS, SOURCE_LOAD)
+_KPI_TABLES = ("kpi.dim_kpi", "kpi.dim_entity", FACTS, SOURCE_LOAD, PUBLICATION)
+#: What was published once and never changed tells nothing about restatements.
+_RESTATED = f"""
+SELECT * FROM {SNAPSHOT} WHERE TRUE
+QUALIFY COUNT(*) OVER (PARTITION BY {", ".join(KEYS)}) > 1
+ORDER BY publication_no, {", ".join(KEYS)}
+"""  # noqa: S608
 _SCORECARD_TABLES = (SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SCORECARD_TREND, SOURCE_LOAD)
 
 
@@ -37,8 +44,8 @@ def extract(
 ) -> dict[str, int]:
     """Copy the tables that a domain's reports read; return the rows of each.
 
-    The dashboard comes for the reported date alone; the other tables whole. Tables are read as they lie,
-    which is no query; a table that this run has only added to is one.
+    The dashboard comes for the reported date alone, the ledger where something changed, the others whole.
+    Tables are read as they lie, which is no query; a table that this run has only added to is one.
     """
     rows = {ROW_COUNT: target.replace(ROW_COUNT, count_rows(warehouse, catalogue))}
     for table in tables_of(catalogue):
@@ -50,6 +57,9 @@ def extract(
         found = typed(warehouse.arrow(sql, {"as_of": as_of}), warehouse.columns(DASHBOARD))
         target.replace_arrow(DASHBOARD, found)
         rows[DASHBOARD] = found.num_rows
+        found = typed(warehouse.arrow(_RESTATED), warehouse.columns(SNAPSHOT))
+        target.replace_arrow(SNAPSHOT, found)
+        rows[SNAPSHOT] = found.num_rows
     return rows
 
 
