@@ -152,6 +152,10 @@ def test_a_distinct_count_meets_the_target_of_its_own_period_only() -> None:
     ).set_index("window")
     assert rows.loc["ytd", ["value", "prior"]].tolist() == [1.0, 40.0]
     assert rows.loc["mtd", "prior_reason"] == "no_target"
+    # January begins with the year, December ends with it, and neither is the year.
+    january = rollup(frame, known(aim(10, "2025", 40.0)), "2025-01-20", ["mtd"], ["target"], events=events)
+    december = rollup(frame, known(aim(10, "2025", 40.0)), "2025-12-20", ["mtd"], ["target"], events=events)
+    assert [*january["prior_reason"], *december["prior_reason"]] == ["no_target"] * 2
 
 
 def test_where_there_is_no_target_there_is_a_reason_and_no_change() -> None:
@@ -181,6 +185,10 @@ def test_what_is_expected_of_money_is_money() -> None:
     frame = facts("2025-01-01", "2025-01-31", 1)
     row = met(known(aim(1, "2025", 1000.0)), frame, "2025-01-31", "ytd")
     assert (row["prior"], row["delta"]) == (84.93, -22.93)
+    rounded_up = met(known(aim(1, "2025", 1000.0)), frame, "2025-01-30", "ytd")
+    assert rounded_up["prior"] == 82.19
+    assert met(known(aim(1, "2025", 1000.0)), frame, "2025-01-29", "ytd")["prior"] == 79.45
+    assert met(known(aim(1, "2025", 1000.1)), frame, "2025-01-29", "ytd")["prior"] == 79.46
 
 
 @settings(max_examples=15, deadline=None)
