@@ -1,6 +1,6 @@
 """How each kind of KPI becomes a value over a span of days.
 
-A group holds the series of one kind; ``values`` takes spans as day numbers and returns
+A group holds the series of one kind; ``write`` takes spans as day numbers and fills in
 ``(spans, series)``. What is not there is masked by the caller, who knows the reasons.
 """
 
@@ -27,9 +27,6 @@ class Group(Protocol):
     @property
     def places(self) -> Places:
         """Columns of these series, ascending."""
-
-    def values(self, spans: SpanDays) -> Floats:
-        """Return ``(spans, series)``."""
 
     def write(self, spans: SpanDays, out: Floats) -> None:
         """Write the values into their columns of ``out``, ``(spans, all series)``."""
@@ -67,10 +64,6 @@ class SumGroup:
 
     places: Places
     sums: ExactSums
-
-    def values(self, spans: SpanDays) -> Floats:
-        """Return the sums."""
-        return self.sums.between(*_edges(spans, len(self.sums.high) - 1))
 
     def write(self, spans: SpanDays, out: Floats) -> None:
         """Write the sums into their columns of ``out``."""

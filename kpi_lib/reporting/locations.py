@@ -43,7 +43,7 @@ def has_pages(catalogue: Catalogue) -> bool:
 
 def counted(catalogue: Catalogue) -> str:
     """Return how many places the domain has, by their own name where all are of one type: ``12 stores``."""
-    places = [entity for entity in catalogue.entities if entity.id != 0]
+    places = [entity for entity in catalogue.entities if entity.id != 0 and entity.code != UNASSIGNED]
     types = {entity.type for entity in places}
     return fmt.plural(len(places), types.pop().replace("_", " ") if len(types) == 1 else "location")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import re
@@ -24,6 +25,7 @@ ROOT = "kpiroot:"
 #: Tags of cells by which a notebook is laid out as a dashboard.
 ROW, TAB = "row", "tab"
 _HEADING = re.compile(r"<h2[^>]*>(.*?)</h2>", re.DOTALL)
+_RELATIVE = re.compile(r'href="(?![a-zA-Z][a-zA-Z0-9+.-]*:|#|/)')
 _OUTSIDE_SCRIPT = re.compile(r"<script\b[^>]*\bsrc=[\"'](?:https?:)?//[^>]*>\s*</script>", re.IGNORECASE)
 _OUTSIDE_LINK = re.compile(r"<link\b[^>]*\bhref=[\"'](?:https?:)?//[^>]*>", re.IGNORECASE)
 _JQUERY_SHIM = re.compile(r"<script\b[^>]*>\s*define\('jquery'.*?</script>", re.DOTALL | re.IGNORECASE)
@@ -41,8 +43,10 @@ def run_profile(notebooks: Sequence[str], context: SiteContext, kind: str = "web
     kind
         The project's type: ``website`` for pages, ``default`` for a single document.
     """
+    template = functools.partial(render_template, "quarto.html.j2", at=ROOT)
+    # The same text stands on pages of every depth.
     parts = {
-        place: render_template("quarto.html.j2", "index.html", context.title, context, place=place, at=ROOT)
+        place: _RELATIVE.sub(f'href="{ROOT}', template("index.html", context.title, context, place=place))
         for place in ("before", "after")
     }
     head = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n' + "".join(

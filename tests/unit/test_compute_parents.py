@@ -76,7 +76,7 @@ def test_a_missing_day_of_a_child_is_missing_above_and_nowhere_else() -> None:
 def test_a_kpi_that_is_younger_than_its_entity_has_no_row_before() -> None:
     young = kpi(1, "sum", since=dt.date(2025, 5, 3))
     leaves = facts({3: [None, None, 3.0], 4: [None, None, 4.0]})
-    extra = facts({3: [1.0, 1.0, 1.0]}, 2)
+    extra = pd.concat([facts({3: [1.0, 1.0, 1.0]}, 2), facts({6: [None, 9.0, None]})])
     whole = with_parents(pd.concat([leaves, extra]), known(young, kpi(2, "sum")))
     assert daily(whole, 1) == {3: 7.0}
     assert daily(whole, 1, 2) == {1: 1.0, 2: 1.0, 3: 1.0}
@@ -159,3 +159,15 @@ def test_entities_in_a_circle_end_somewhere() -> None:
         Entity(id=2, code="B", name="B", type="x", parent="A"),
     )
     assert ancestors(catalogue(entities=circle)) == {1: (2,), 2: (1,)}
+
+
+def test_four_levels_are_made_from_the_lowest_up_in_whatever_order_they_are_named() -> None:
+    chain = ("ALL", None), ("COUNTRY", "ALL"), ("TOWN", "COUNTRY"), ("SHOP", "TOWN")
+    entities = tuple(
+        Entity(id=number, code=code, name=code, type=code.lower(), parent=parent)
+        for number, (code, parent) in enumerate(chain)
+    )
+    for order in (entities, entities[::-1], (entities[1], entities[3], entities[0], entities[2])):
+        whole = with_parents(facts({3: [1.0, 2.0, 3.0]}), catalogue(kpis=(SUM,), entities=order))
+        for entity in range(4):
+            assert daily(whole, entity) == {1: 1.0, 2: 2.0, 3: 3.0}

@@ -232,10 +232,10 @@ def test_nothing_asked_is_an_empty_frame() -> None:
 
 def test_all_of_2015_to_2035_takes_well_under_a_second() -> None:
     dates = np.arange("2015-01-01", "2036-01-01", dtype="datetime64[D]")
-    started = time.perf_counter()
+    started = time.process_time()
     table = spans(dates, list(STANDARD_WINDOWS.values()), list(STANDARD_COMPARISONS.values()), RETAIL)
     assert len(table) == 7670 * 12 * 3
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_a_missing_as_of_date_and_a_repeated_name_are_told() -> None:

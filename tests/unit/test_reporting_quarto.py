@@ -22,6 +22,7 @@ import kpi_lib
 from kpi_lib.errors import ReportError, UsageError
 from kpi_lib.reporting import theme
 from kpi_lib.reporting.check import check_site
+from kpi_lib.reporting.context import NavItem
 from kpi_lib.reporting.html import page_html, write_text
 from kpi_lib.reporting.pdf import write_pdf
 from kpi_lib.reporting.piece import Piece
@@ -298,6 +299,18 @@ def test_every_format_has_the_policy_and_none_needs_another_host() -> None:
         assert "charts.js" in head and "http" not in head.replace("http-equiv", "")
     assert profile["website"]["navbar"]["search"] is True
     assert "website" not in run_profile(["a.ipynb"], context(), "default")
+
+
+def test_links_to_files_are_right_on_pages_of_every_depth(stand_in: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    run = context(nav=(), files=(NavItem("Every figure", "downloads/all.xlsx"),), renderer="quarto")
+    write_text(site / "downloads/all.xlsx", "x")
+    names = ("index.html", "winery/daily.html", "winery/kpi/visitors.html")
+    for number, name in enumerate(names):
+        path = executed(tmp_path / f"{number}.ipynb", rich(text_html="<h1>x</h1>"))
+        QuartoRenderer(found(stand_in), PROJECT).render_pages([result_of(path, name, name)], site, run)
+    assert [problem for problem in check_site(site) if "exist" in problem] == []
+    assert 'href="../../downloads/all.xlsx"' in (site / names[2]).read_text()
 
 
 def test_pages_made_at_different_times_share_one_search() -> None:

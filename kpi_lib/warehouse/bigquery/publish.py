@@ -2,7 +2,7 @@
 
 Tables that are not there yet are made first, empty; new columns are added first, without values.
 Then one script deletes and inserts the rows of every table of every domain and notes the run, in one
-transaction (``docs/adr/0008-bigquery-publishes-in-one-transaction.md``).
+transaction (``docs/adr/0011-bigquery-publishes-in-one-transaction.md``).
 """
 
 from __future__ import annotations
