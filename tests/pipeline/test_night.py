@@ -413,6 +413,7 @@ def test_nothing_is_left_lying_about(published: Path) -> None:
         "pdf",
         "private",
         "runs",
+        "cache",
         ".lock",
     }
     assert {path.name for path in (published / "data").iterdir()} == {
