@@ -13,6 +13,9 @@ SITE = ROOT / "build" / "site"
 OUT = ROOT / "docs" / "screenshots"
 #: File name: page, width, height, colour scheme.
 PICTURES = {
+    "home": ("index.html", 1240, 1180, "light"),
+    "company": ("marketplace/company_overview.html", 1240, 1080, "light"),
+    "data-quality": ("winery/data_quality.html", 1240, 980, "light"),
     "daily": ("winery/daily_dashboard.html", 1240, 1180, "light"),
     "daily-phone": ("winery/daily_dashboard.html", 390, 1000, "dark"),
     "kpi": ("winery/kpi/total_daily_revenue.html", 1240, 1080, "light"),
