@@ -17,6 +17,7 @@ def carry_over(
     everything: bool,
     domains: Sequence[str],
     made: Collection[tuple[str, str]],
+    documents: Collection[str],
 ) -> None:
     """Copy from the published release what this run leaves as it is.
 
@@ -30,6 +31,8 @@ def carry_over(
         The domains that this run makes no pages of.
     made
         The as-of date and the name of each domain that this run makes.
+    documents
+        The file names of the PDFs that this run makes.
     """
     if everything:
         shutil.copytree(current / "site", staged / "site", dirs_exist_ok=True)
@@ -39,7 +42,6 @@ def carry_over(
             shutil.copytree(current / "site" / name, staged / "site" / name, dirs_exist_ok=True)
         carry_private(current, staged, name)
         carry_downloads(current, staged, name)
-    dates = {date for date, _ in made}
     # Pages of other dates are never written again, so a second name for the same file is safe.
     for folder in (current / "site" / "archive").glob("*/*/"):
         if (folder.parent.name, folder.name) not in made:
@@ -50,7 +52,7 @@ def carry_over(
                 dirs_exist_ok=True,
             )
     for file in (current / "pdf").glob("*.pdf"):
-        if not any(file.stem.endswith(f"-{date}") for date in dates):
+        if file.name not in documents:
             _link_or_copy(str(file), str(staged / "pdf" / file.name))
         elif everything:
             shutil.copy2(file, staged / "pdf" / file.name)

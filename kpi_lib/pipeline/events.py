@@ -35,10 +35,12 @@ def read_events(warehouse: Warehouse, catalogue: Catalogue, days: pd.DatetimeInd
     found = warehouse.query(_READ.format(table=catalogue.events), span)
     broken = found[found.isna().any(axis=1)]
     if len(broken):
+        # Who the events are of is nothing for a message.
+        shown = examples(broken.drop(columns="member_id"))
         raise DataError(
             f"{len(broken)} events lack a date, a KPI, an entity or a member.",
             where=catalogue.events,
-            remedy=f"First: {examples(broken)}. Leave them out in the model's SQL, or name them.",
+            remedy=f"First: {shown}. Leave them out in the model's SQL, or name them.",
         )
     return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from kpi_lib.errors import (
     AccessError,
@@ -57,7 +59,26 @@ def tell_readers(workspace: Workspace, run: Run, error: BaseException) -> bool:
     record = workspace.releases.record()
     if record is None:
         return False
-    notice = next_notice(record, reason(error), run.clock().isoformat(timespec="seconds"))
+    _post(
+        workspace, run, record, next_notice(record, reason(error), run.clock().isoformat(timespec="seconds"))
+    )
+    return True
+
+
+def repeat_notice(workspace: Workspace, run: Run, held: Mapping[str, Any]) -> None:
+    """Put the banner of an earlier failed night on the pages that a run has just published.
+
+    Raises
+    ------
+    KpiError
+        When the banner cannot be written; what is published is as it was.
+    """
+    record = workspace.releases.record()
+    if record is not None:
+        _post(workspace, run, record, Notice(**held))
+
+
+def _post(workspace: Workspace, run: Run, record: Mapping[str, Any], notice: Notice) -> None:
     night = FailedNight(
         error=notice.error,
         at=dt.datetime.fromisoformat(notice.at),
@@ -73,7 +94,7 @@ def tell_readers(workspace: Workspace, run: Run, error: BaseException) -> bool:
             return text if place.parts[:2] == ("site", "archive") else night.on_page(text)
         return _in_index(text, notice) if place.as_posix() == _INDEX else text
 
-    return post_notice(workspace.releases, run.run_id, notice, mark) is not None
+    post_notice(workspace.releases, run.run_id, notice, mark)
 
 
 def reason(error: BaseException) -> str:

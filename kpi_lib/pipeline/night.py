@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.catalogue.targets import load_targets
-from kpi_lib.errors import DataError, DefinitionError, KpiError, UsageError, did_you_mean
+from kpi_lib.errors import DataError, KpiError, UsageError, did_you_mean
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.notice import last_good, withdraw_notice
 from kpi_lib.operations.progress import Reporter
@@ -19,14 +19,15 @@ from kpi_lib.operations.release import storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import build_domain
 from kpi_lib.pipeline.carry_over import carry_over
-from kpi_lib.pipeline.failed_night import count_connection, tell_readers
+from kpi_lib.pipeline.documents import documents
+from kpi_lib.pipeline.failed_night import count_connection, reason, repeat_notice, tell_readers
 from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions, NightResult
 from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
 from kpi_lib.pipeline.scorecard import restore
-from kpi_lib.pipeline.store import Bench, store_of
+from kpi_lib.pipeline.store import DOMAIN_ERRORS, Bench, store_of
 from kpi_lib.pipeline.unchanged import is_unchanged, newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import preload
@@ -106,6 +107,8 @@ class _Night:
             raise storage_error(error, self.workspace.runs) from error
         now = self.clock()
         with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
+            # Another run may have published while this one waited for its turn.
+            self.published = self.releases.record() or {}
             run = Run.start(
                 self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
             )
@@ -162,15 +165,30 @@ class _Night:
             pages += self._make_pages(self._newest(), staged, run) if self.pages else []
             record = self._record(run, pages)
             with run.step("publish"):
-                bench.publish(record, {item.name: item.record for item in self.domains if not item.error})
+                passed = [item.name for item in self.domains if not item.error]
+                bench.publish(record, {name: record["domains"][name] for name in passed})
                 self.releases.publish(staged, record)
+                self._keep_notice(run, complete=not self._past())
         finally:
             run.facts.update(bench.account())
             self.releases.discard(staged)
-            bench.discard()
+            self._tidy(bench)
         self.releases.prune(self.workspace.settings.retention.releases)
         prune_runs(self.workspace.runs, self.workspace.settings.retention.runs)
         return self._finish(run, pages)
+
+    def _keep_notice(self, run: Run, *, complete: bool) -> None:
+        """Leave the banner of a failed night on the pages when this run is not the night that mends it."""
+        mended = self.kind == "nightly" and complete and not self._not_asked_for()
+        if "notice" in self.published and not mended:
+            repeat_notice(self.workspace, run, self.published["notice"])
+
+    def _tidy(self, bench: Bench) -> None:
+        try:
+            bench.discard()
+        except KpiError as error:
+            # What is published is published; the next run removes what is left.
+            self.progress.say(f"What was staged could not be removed: {error}")
 
     def _check_only(self) -> None:
         load_targets(self.workspace.settings.targets, self.workspace.catalogues)
@@ -191,7 +209,8 @@ class _Night:
             return None
         if not self.releases.intact() or not self.store.agrees(self.published):
             return None
-        if not withdraw_notice(self.releases):
+        # Of a failed night of domains that were not asked for, nothing is known: its banner stays.
+        if not self._not_asked_for() and not withdraw_notice(self.releases):
             return None
         count_connection(self.workspace, self.clock, None)
         return NightResult(
@@ -218,7 +237,7 @@ class _Night:
                     keep_until=self._published_as_of(catalogue),
                     take_back=self.options.force,
                     today=self.clock().astimezone(ZoneInfo(catalogue.calendar.time_zone)).date(),
-                    full=self.options.full or self.published.get("code_version", self.code) != self.code,
+                    full=self.options.full or self._held(domain).get("code_version") != self.code,
                     last_days=self.options.last_days,
                     backfill=self.options.backfill,
                 )
@@ -228,13 +247,15 @@ class _Night:
                     domain.gate.raise_if_failed()
                 record_publication(warehouse, catalogue, domain.built, run)
                 bench.finish(warehouse, catalogue, domain.built.span.as_of)
-            domain.record = {**domain.make_record(), "published_by": run.run_id}
-        except (DataError, DefinitionError) as error:
-            domain.error = error
             domain.record = {
-                **self.published.get("domains", {}).get(catalogue.domain, {}),
-                "error": str(error),
+                **domain.make_record(),
+                "published_by": run.run_id,
+                "code_version": self.code,
             }
+        except DOMAIN_ERRORS as error:
+            domain.error = error
+            # Readers see this: the whole text, which may hold rows, stays with the run.
+            domain.record = {**self._held(domain), "error": reason(error)}
 
     def _require_one_good(self) -> None:
         failed = [item.error for item in self.domains if item.error is not None]
@@ -250,6 +271,9 @@ class _Night:
                     remedy="Run `kpi nightly` or `make report` first.",
                 )
             item.record = held[item.name]
+            if "error" in item.record:
+                item.error = DataError(item.record["error"], where=item.name)
+        self._require_one_good()
 
     def _published_as_of(self, catalogue: Catalogue) -> dt.date | None:
         record = self.published.get("domains", {}).get(catalogue.domain)
@@ -267,7 +291,19 @@ class _Night:
             everything=not self.pages or bool(self.options.only or self.options.limit) or not newest,
             domains=[*failed, *(item.name for item in past), *self._not_asked_for()],
             made={(str(item.record["as_of"]), item.name) for item in (*newest, *past)},
+            documents={
+                name
+                for item in newest
+                for _, name in documents(self._catalogues(), item.catalogue, item.record["as_of"])
+            },
         )
+
+    def _catalogues(self) -> list[Catalogue]:
+        """Return the domains of this run and those it keeps, in the order of ``kpi.toml``."""
+        found = {item.name: item.catalogue for item in self.domains}
+        found |= {kept.catalogue.domain: kept.catalogue for kept in self._kept()}
+        order = self.workspace.settings.domains
+        return [found[name] for name in (*order, *(found.keys() - {*order})) if name in found]
 
     def _held(self, item: DomainRun) -> dict[str, Any]:
         held: dict[str, Any] = self.published.get("domains", {}).get(item.name, {})
@@ -289,6 +325,9 @@ class _Night:
             if item.built is not None and newest is not None and item.catalogue.has_scorecard:
                 with bench.reopen(item.catalogue) as warehouse:
                     restore(warehouse, item.catalogue, newest, item.built.span.first_day, run.clock())
+            if item.built is not None and newest is not None:
+                with bench.reopen(item.catalogue) as warehouse:
+                    bench.finish(warehouse, item.catalogue, newest)
 
     def _make_pages(
         self, items: list[DomainRun], staged: Path, run: Run, *, archive: bool = False
@@ -310,7 +349,7 @@ class _Night:
     def _kept(self) -> tuple[KeptDomain, ...]:
         """Return the domains whose published pages stay: failed, asked for an older date, not asked for."""
         failed = [
-            KeptDomain(item.catalogue, item.record, str(item.error))
+            KeptDomain(item.catalogue, item.record, reason(item.error))
             for item in self.domains
             if item.error is not None
         ]
@@ -331,7 +370,10 @@ class _Night:
 
     def _record(self, run: Run, pages: list[PageResult]) -> dict[str, Any]:
         past = self._past()
-        made = {item.name: self._held(item) if item in past else item.record for item in self.domains}
+        made = {
+            item.name: {**self._held(item), "published_by": run.run_id} if item in past else item.record
+            for item in self.domains
+        }
         return {
             "schema_version": 1,
             "run_id": run.run_id,

@@ -37,6 +37,8 @@ class Status:
         if self.published is not None:
             out.append(f"published: run {self.published['run_id']}, {self.age_hours:.1f} hours ago")
             for domain, record in self.published["domains"].items():
+                if "as_of" not in record:
+                    continue
                 gate = record["gate"]
                 out.append(
                     f"{domain}: as of {record['as_of']}, watermark {record['watermark']}, "
@@ -67,7 +69,12 @@ def status(workspace: Workspace, now: dt.datetime) -> Status:
         limit = workspace.settings.site.stale_after_hours
         if age > limit:
             stale.append(f"The site was published {age:.1f} hours ago; {limit:g} are allowed.")
+        stale += [f"The page {page} could not be made." for page in published.get("failed", ())]
         for domain, record in published["domains"].items():
+            if "error" in record:
+                stale.append(f"{domain}: {record['error']}")
+            if "as_of" not in record:
+                continue
             sources += [{"domain": domain, **source} for source in record["sources"]]
             stale += _stale_domain(domain, record, now, workspace.settings.time_zone, limit)
     if last is not None and last.get("status") == "failed":

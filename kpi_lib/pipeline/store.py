@@ -13,13 +13,16 @@ from typing import Any, Protocol
 import pandas as pd
 
 from kpi_lib.catalogue import Catalogue, DuckDBProfile
-from kpi_lib.errors import DataError, DefinitionError
+from kpi_lib.errors import DataError, DefinitionError, FrameError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse, fingerprint, load_sources
 from kpi_lib.warehouse.ledger import source_days
 from kpi_lib.warehouse.tables import physical_layers
+
+#: What one domain's data or definitions may raise without stopping the others.
+DOMAIN_ERRORS = (DataError, DefinitionError, FrameError)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class DuckDBBench:
         try:
             with self.reopen(catalogue) as warehouse:
                 yield warehouse
-        except (DataError, DefinitionError):
+        except DOMAIN_ERRORS:
             if several:
                 # The other domains go on, and this one keeps the tables it had.
                 file.unlink(missing_ok=True)

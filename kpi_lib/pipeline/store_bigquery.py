@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
-from kpi_lib.errors import DataError, DefinitionError, UsageError
+from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
-from kpi_lib.pipeline.store import Loaded
+from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
@@ -115,7 +115,7 @@ class BigQueryBench:
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse
-        except (DataError, DefinitionError):
+        except DOMAIN_ERRORS:
             drop(warehouse)
             raise
         self.open[catalogue.domain] = warehouse

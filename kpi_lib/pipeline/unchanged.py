@@ -24,7 +24,9 @@ def is_unchanged(
     held = published["domains"]
     for item in domains:
         record = held.get(item.name)
-        if record is None or record["fingerprint"] != item.fingerprint or record.get("error"):
+        if record is None or record.get("error") or record.get("code_version") != code:
+            return False
+        if record["fingerprint"] != item.fingerprint:
             return False
         # Same fingerprint, same manifest: the watermark of the record is today's too.
         if str(options.as_of or record["watermark"]) != record["as_of"]:
@@ -44,9 +46,9 @@ def newest_comes_first(
         return False
     for item in domains:
         record = published.get("domains", {}).get(item.name)
-        if record is None or str(options.as_of) >= record["as_of"]:
+        if record is None or "as_of" not in record or str(options.as_of) >= record["as_of"]:
             continue
-        if published["code_version"] != code:
+        if record.get("code_version") != code:
             return True
         item.fingerprint = store.fingerprint(item.catalogue)
         if record["fingerprint"] != item.fingerprint:

@@ -15,6 +15,8 @@ from kpi_lib.pipeline.documents import pdf_name
 
 from .conftest import UNTIL
 
+pytestmark = pytest.mark.slow
+
 #: Each document with its pages, at least and at most, and how many charts it shows.
 DOCUMENTS = {
     "daily_dashboard": (2, 4, 2),

@@ -26,6 +26,8 @@ from tests.published_numbers import (
 
 from .conftest import UNTIL
 
+pytestmark = pytest.mark.slow
+
 WINERY = load_catalogue("winery")
 CARD = load_scorecard(load_catalogue("marketplace").folder)
 #: How many numbers the four forms must have in common.

@@ -15,6 +15,8 @@ from kpi_lib.reporting.check import check_site
 
 from .conftest import ROOT, Kpi, edit_source
 
+pytestmark = pytest.mark.slow
+
 EXPLAIN = ("--only", "data_quality", "--only", "restatements")
 
 

@@ -16,9 +16,12 @@ import pytest
 
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.catalogue.scorecard import scorecard_of
+from kpi_lib.operations.release import Releases
 from kpi_lib.reporting.check import check_site
 
 from .conftest import BOTH, Kpi, site_state
+
+pytestmark = pytest.mark.slow
 
 #: One winery page is enough here; every marketplace page is made.
 ONLY = ("--only", "daily_dashboard")
@@ -133,6 +136,34 @@ def test_a_failing_domain_keeps_its_last_good_pages_and_the_other_goes_on(both: 
     again = kpi("nightly", "--renderer", "embedded", "--force", *ONLY)
     assert again.code == 3
     assert (site / "marketplace" / "company_overview.html").read_text().count('class="banner kept"') == 1
+    # What the gate found in rows is for the operator; readers hear which rule.
+    assert "maybe" not in (site / "index.html").read_text()
+    drawn = kpi("render", "--renderer", "embedded", *ONLY)
+    assert drawn.code == 3 and "marketplace" in drawn.out
+    assert (site / "marketplace" / "company_overview.html").read_text().count('class="banner kept"') == 1
+    assert "Fernway Market are not of this night" in (site / "index.html").read_text()
+    stale = kpi("status")
+    assert stale.code == 1 and "stale: marketplace:" in stale.out
+
+
+def test_a_domain_that_missed_new_code_is_built_anew(both: Path, kpi: Kpi) -> None:
+    """Its old dates were computed by the old code, whatever the other domain's were."""
+    break_marketplace(both)
+    with (both / "kpi.toml").open("a") as settings:
+        settings.write("\n# A change of the settings is a change of the code.\n")
+    assert kpi("nightly", "--renderer", "embedded", *ONLY).code == 3
+    held = Releases(both / "data" / "warehouse.duckdb", both / "build").record() or {}
+    codes = {name: record["code_version"] for name, record in held["domains"].items()}
+    assert codes["winery"] == held["code_version"] != codes["marketplace"]
+
+
+def test_a_banner_stays_until_its_own_domain_is_good(both: Path, kpi: Kpi) -> None:
+    break_marketplace(both)
+    assert kpi("nightly", "--renderer", "embedded", "--domain", "marketplace").code == 3
+    page = both / "build/site/marketplace/company_overview.html"
+    assert "banner" in page.read_text() and "offer" in page.read_text()
+    assert kpi("nightly", "--renderer", "embedded", "--domain", "winery", "--force", *ONLY).code == 0
+    assert "offer" in page.read_text()
 
 
 def has_the_documents_of_the_marketplace(folder: Path) -> bool:

@@ -141,8 +141,8 @@ def _prepare(warehouse: BigQueryWarehouse, table: str, staged: Staged, place: Pl
         for name, kind in staged.columns.items()
         if name not in held
     ]
-    gone = [f"DROP COLUMN IF EXISTS `{name}`" for name in held if name not in staged.columns]
-    return [f"ALTER TABLE {place.quoted} {', '.join(part)}" for part in (added, gone) if part]
+    # What this version no longer writes stays: an upgrade drops nothing.
+    return [f"ALTER TABLE {place.quoted} {', '.join(added)}"] if added else []
 
 
 def _move(staged: Staged, place: Place) -> Sequence[str]:
