@@ -193,6 +193,8 @@ def restated(found: RestatedData | None, code: str, what: str) -> str:
     if found.publications < 2:
         return "This is the first publication: nothing can have been restated yet."
     changes = found.newest
+    if not changes and not found.catalogue.kpis:
+        return "Earlier scorecards were not worked out again."
     if not changes:
         return "Nothing published earlier was restated."
     days = len({item.as_of for item in changes})

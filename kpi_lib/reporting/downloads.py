@@ -14,6 +14,8 @@ from kpi_lib.reporting.context import NavItem
 from kpi_lib.reporting.html import write_text
 
 FOLDER = "downloads"
+#: Which person a row is of stays in the private pages.
+_OF_PERSONS = frozenset({"owner_id"})
 #: A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,11 +31,12 @@ def kpi_csv_name(domain: str, code: str) -> str:
 
 
 def write_details(site: Path, board: Board) -> tuple[NavItem, ...]:
-    """Write every detail view as CSV below the site's ``downloads``; return the links."""
+    """Write every detail view as CSV below the site's ``downloads``, without persons; return the links."""
     links = []
     for view in board.scorecard.views:
         place = f"{FOLDER}/{csv_name(board.catalogue.domain, view.name)}"
-        write_text(site / place, csv_text(board.detail(view.name)))
+        rows = board.detail(view.name)
+        write_text(site / place, csv_text(rows.drop(columns=_OF_PERSONS & {*rows.columns})))
         links.append(NavItem(f"{view.title} (CSV)", place))
     return tuple(links)
 

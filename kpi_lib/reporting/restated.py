@@ -69,6 +69,8 @@ def load_restated(wh: RestatedReader, as_of: dt.date | str | None = None) -> Res
 
 
 def _sentence(data: RestatedData) -> str:
+    if not data.changes and not data.catalogue.kpis:
+        return f"No scorecard that was worked out again since {data.date(data.since)} says another thing"
     if not data.changes:
         return f"Nothing that was published has changed since {data.date(data.since)}"
     if not data.newest:
@@ -112,6 +114,11 @@ def changes_piece(data: RestatedData) -> Piece:
     """Return the changes, one section a cause; nothing where there are none."""
     if not data.changes:
         words = f"No figure that was published since {data.date(data.since)} has another value today."
+        if not data.catalogue.kpis:
+            words = (
+                "A night works out the scorecard of its own day; those of earlier days stay as they were "
+                "published until `kpi backfill` works them out again."
+            )
         return Piece(
             html=section("changes", "What changed", element("p", text_html(words))),
             markdown=with_heading("What changed", text_markdown(words)),

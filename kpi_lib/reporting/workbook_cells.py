@@ -47,6 +47,8 @@ class Sheet:
 def shape_of(kpi: Kpi, currency: str, *, change: bool = False) -> str:
     """Return the number format of a KPI; of a change with its sign."""
     digits = f".{'0' * kpi.decimals}" if kpi.decimals else ""
+    if change and kpi.format == "percent":
+        return f'+0{digits}" pp";-0{digits}" pp";0{digits}" pp"'
     plain = {
         "currency": f'"{fmt.symbol(currency)}"#,##0{digits}',
         "number": f"#,##0{digits}",
@@ -58,15 +60,18 @@ def shape_of(kpi: Kpi, currency: str, *, change: bool = False) -> str:
 
 
 def typed(value: float | None, kpi: Kpi, currency: str, *, change: bool = False) -> Value:
-    """Return a figure as a cell; a percent that is stored in points becomes the fraction it means."""
-    points = kpi.format == "percent" and kpi.unit != "fraction"
-    number = None if value is None or pd.isna(value) else round(value / 100 if points else value, _DIGITS)
+    """Return a figure as a cell: a percent as the fraction it means, its change as percentage points."""
+    factor = 1.0
+    if kpi.format == "percent" and (kpi.unit == "fraction") == change:
+        factor = 100.0 if change else 0.01
+    number = None if value is None or pd.isna(value) else round(value * factor, _DIGITS)
     return Value(number, shape_of(kpi, currency, change=change))
 
 
-def share(value: float | None) -> Value:
-    """Return a change as a fraction of what it changed from."""
-    number = None if value is None or pd.isna(value) else round(value, _DIGITS)
+def share(value: float | None, kpi: Kpi) -> Value:
+    """Return a change as a fraction of what it changed from; empty for a percent, which changes by points."""
+    unsaid = value is None or pd.isna(value) or kpi.format == "percent"
+    number = None if unsaid else round(float(value or 0.0), _DIGITS)
     return Value(number, "+0.0%;-0.0%;0.0%")
 
 

@@ -9,7 +9,7 @@ from kpi_lib.reporting.workbook_cells import Sheet, Value
 from kpi_lib.reporting.workbook_rows import TREND
 
 #: Columns of the trend sheet.
-_TITLE, _MONTH, _VALUE, _EARLIER = 2, 3, 4, 5
+_TITLE, _MONTH, _VALUE, _EARLIER, _NOTE = 2, 3, 4, 5, 6
 _WIDTH, _HEIGHT, _ROWS = 560, 260, 14
 
 
@@ -32,11 +32,12 @@ def add_charts(book: Any, sheet: Any, trend: Sheet, top: int) -> None:
         shape = next(
             (cell.shape for cell in (line[_VALUE], line[_EARLIER]) if isinstance(cell, Value)), "General"
         )
-        chart.add_series(_series("This year", _VALUE, first, last, {"fill": {"color": tokens()["acc"]}}))
+        chart.add_series(_series("Last 12 months", _VALUE, first, last, {"fill": {"color": tokens()["acc"]}}))
         look = {"line": {"color": tokens()["ly"], "width": 1.5}}
         earlier.add_series(_series("A year earlier", _EARLIER, first, last, look))
         chart.combine(earlier)
-        title = f"{line[0]}: {line[_TITLE]}"
+        open_month = str(trend.lines[last][_NOTE]) if "open" in str(trend.lines[last][_NOTE]) else ""
+        title = f"{line[0]}: {line[_TITLE]}" + (f" (last month {open_month})" if open_month else "")
         chart.set_title({"name": title, "name_font": {"size": 12}, "overlay": False})
         chart.set_legend({"position": "bottom"})
         chart.set_x_axis({"num_format": "mmm yy", "text_axis": True, "num_font": {"size": 8}})
@@ -45,7 +46,7 @@ def add_charts(book: Any, sheet: Any, trend: Sheet, top: int) -> None:
         )
         chart.set_size({"width": _WIDTH, "height": _HEIGHT})
         place = (top + 1 + (number // 2) * _ROWS, 0)
-        said = f"{title} by month, this year as columns and a year earlier as a line."
+        said = f"{title} by month, the last twelve months as columns and the year before as a line."
         sheet.insert_chart(
             *place,
             chart,

@@ -10,6 +10,7 @@ from kpi_lib.catalogue.pace import Pace
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting import series
 from kpi_lib.reporting.board import Standing, year_before
+from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.definitions import DIRECTIONS, formula, source, unit
 from kpi_lib.reporting.exported import Exported
 from kpi_lib.reporting.kpi_pace import paces
@@ -72,7 +73,7 @@ def _main(item: Exported) -> list[Line]:
                 found.append(
                     (item.catalogue.title, item.as_of, window_label(figure.window), kpi.title, figure.start,
                      typed(figure.value, kpi, data.currency), typed(figure.prior, kpi, data.currency),
-                     typed(figure.delta, kpi, data.currency, change=True), share(figure.delta_pct),
+                     typed(figure.delta, kpi, data.currency, change=True), share(figure.delta_pct, kpi),
                      _status([pace for pace in judged if _is_of(pace, name)]),
                      why_no_change(figure, data.currency))
                 )  # fmt: skip
@@ -87,11 +88,12 @@ def _of_board(item: Exported, standing: Standing) -> Line:
     delta = None if standing.value is None or standing.prior is None else standing.value - standing.prior
     relative = delta / standing.prior if delta is not None and standing.prior and standing.prior > 0 else None
     why = standing.why_missing if standing.value is None else ""
+    dated = standing.metric.dated
     return (
-        item.catalogue.title, item.as_of, "Fiscal year to date", standing.metric.label,
-        board.year_start if board is not None else None,
+        item.catalogue.title, item.as_of, "Fiscal year to date" if dated else "Now", standing.metric.label,
+        board.year_start if board is not None and dated else None,
         typed(standing.value, kpi, currency), typed(standing.prior, kpi, currency),
-        typed(delta, kpi, currency, change=True), share(None if kpi.format == "percent" else relative),
+        typed(delta, kpi, currency, change=True), share(relative, kpi),
         _status([standing.pace] if standing.pace is not None else []), why,
     )  # fmt: skip
 
@@ -130,7 +132,7 @@ def _kpi_lines(item: Exported) -> list[Line]:
              str(row["window"]), str(row["comparison"]), day_of(row["start_date"]), day_of(row["end_date"]),
              day_of(row["prior_start"]), day_of(row["prior_end"]),
              typed(row["value"], kpi, currency), typed(row["prior"], kpi, currency),
-             typed(row["delta"], kpi, currency, change=True), share(row["delta_pct"]),
+             typed(row["delta"], kpi, currency, change=True), share(row["delta_pct"], kpi),
              text_of(row["reason"]), text_of(row["prior_reason"]), text_of(row["delta_reason"]),
              count_of(row["missing_days"]), count_of(row["prior_missing_days"]), kpi.format, kpi.direction)
         )  # fmt: skip
@@ -157,8 +159,9 @@ def _months(item: Exported) -> list[Line]:
         table = series.months(kpi, data.days(code), data.as_of, 2 * MONTHS)
         for stamp, row in table.iloc[MONTHS:].iterrows():
             month = pd.Timestamp(str(stamp))
-            before = table["value"].get(month - pd.DateOffset(years=1))
             is_open = (month + pd.offsets.MonthEnd(0)).date() > data.as_of
+            # A month that is open stands beside as many days of the year before, as everywhere else.
+            before = _same_days(data, code) if is_open else table["value"].get(month - pd.DateOffset(years=1))
             why = f"open, {data.as_of.day} of {month.days_in_month} days" if is_open else ""
             missing = int(row["missing"])
             why = why or (f"{fmt.plural(missing, 'day')} missing" if missing else "")
@@ -168,6 +171,11 @@ def _months(item: Exported) -> list[Line]:
                  typed(None if before is None else float(before), kpi, data.currency), why)
             )  # fmt: skip
     return found
+
+
+def _same_days(data: ReportData, code: str) -> float | None:
+    figure = data.row(code, "mtd")
+    return figure.prior if figure.whole else None
 
 
 def _year_ends(item: Exported) -> list[Line]:

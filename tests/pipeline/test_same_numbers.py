@@ -116,9 +116,9 @@ def test_two_hundred_numbers_are_the_same_in_page_document_workbook_and_api(
     def xlsx(title: str, window: str) -> tuple[Shown, Shown]:
         row, kpi = cells[title, window], next(kpi for kpi in WINERY.kpis if kpi.title == title)
         points = kpi.format == "percent"
-        change = in_workbook(row["Change" if points else "Change %"], kpi)
-        if change is not None and not points:
-            change *= 100
+        cell = row["Change" if points else "Change %"]
+        assert cell is None or isinstance(cell, int | float)
+        change = cell if cell is None or points else cell * 100
         value = Shown(in_workbook(row["Value"], kpi), decimals=kpi.decimals)
         return value, Shown(change, decimals=kpi.decimals if points else 4)
 

@@ -95,6 +95,8 @@ def test_cells_have_their_type_and_format(book: openpyxl.Workbook) -> None:
     figure = sample().row("club_conversion_per_taster_pct", "mtd")
     assert share["Value"].value == pytest.approx((figure.value or 0) / 100)
     assert share["Value"].number_format == "0.0%;-0.0%"
+    assert share["Change"].value == pytest.approx(figure.delta) and share["Change %"].value is None
+    assert share["Change"].number_format == '+0.0" pp";-0.0" pp";0.0" pp"'
     gap = found["phone_revenue", "ALL", "mtd"]
     assert gap["Reason"].value == "partial" and gap["Days missing"].value == 1
     assert gap["Change"].value is None and gap["Change %"].value is None
@@ -132,7 +134,10 @@ def test_each_main_figure_has_a_chart_that_points_at_its_rows(
     assert len(trend) == 12 * 4
     assert "Trend!$E$2:$E$13" in charts[0] and "Trend!$F$2:$F$13" in charts[0]
     assert trend[11]["To know"].value == "open, 20 of 30 days"
-    assert trend[11]["Value"].value == pytest.approx(sample().row("total_daily_revenue", "mtd").value)
+    figure = sample().row("total_daily_revenue", "mtd")
+    assert trend[11]["Value"].value == pytest.approx(figure.value)
+    assert trend[11]["A year earlier"].value == pytest.approx(figure.prior)
+    assert "open, 20 of 30 days" in charts[0]
 
 
 def test_the_same_night_gives_the_same_bytes(tmp_path: Path) -> None:
