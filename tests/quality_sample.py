@@ -56,6 +56,8 @@ class QualityWh:
     rows: list[dict[str, Any]] = field(default_factory=lambda: list(ROWS))
     through: dt.date = AS_OF
     catalogue: Catalogue = field(default_factory=winery)
+    #: Sources beside the two, each with the day through which it is complete.
+    others: dict[str, dt.date | None] = field(default_factory=dict)
 
     def as_of(self) -> dt.date:
         return AS_OF
@@ -64,13 +66,15 @@ class QualityWh:
         return pd.DataFrame(self.rows)
 
     def loads(self) -> pd.DataFrame:
+        through = {"stg_order": self.through, "stg_product": AS_OF, **self.others}
+        more = len(self.others)
         return pd.DataFrame(
             {
-                "source": ["stg_order", "stg_product"],
-                "loaded_from": pd.to_datetime(["2023-01-01", "2023-01-01"]),
-                "complete_through": pd.to_datetime([str(self.through), "2026-11-20"]),
-                "loaded_at": pd.to_datetime(["2026-11-21T03:05:00Z", None], utc=True),
-                "row_count": [88_097, 34],
+                "source": list(through),
+                "loaded_from": pd.to_datetime(["2023-01-01"] * len(through)),
+                "complete_through": pd.to_datetime(list(through.values())),
+                "loaded_at": pd.to_datetime(["2026-11-21T03:05:00Z", None, *[None] * more], utc=True),
+                "row_count": [88_097, 34, *[1] * more],
             }
         )
 

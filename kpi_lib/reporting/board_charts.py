@@ -169,9 +169,9 @@ def development_bridge(board: Board) -> Sketch:
 
 
 def customers_by_status(board: Board) -> Sketch:
-    """Return how many customers each status has this year."""
+    """Return how many customers each status has this year to date."""
     frame = _of_year(board)
-    counts = frame[frame["qbo_customer_id"] != UNKNOWN]["status"].value_counts()
+    counts = frame[frame["qbo_customer_id"] != UNKNOWN]["status_to_date"].value_counts()
     bars = [
         Bar(status, float(counts[status]), colour=colour, text=f"{counts[status]:,}")
         for status, colour in STATUSES.items()
@@ -179,7 +179,10 @@ def customers_by_status(board: Board) -> Sketch:
     ] or [Bar("no customers", 0.0)]
     words = f"Customers of fiscal {board.fiscal_year} by what became of them: "
     words += ", ".join(f"{bar.text} {bar.name}" for bar in bars) + "."
-    return rows_of(bars, words)
+    caption = (
+        "This year so far against the same days of last year; churned: net revenue then, none or less now."
+    )
+    return rows_of(bars, words, caption)
 
 
 def trend(board: Board) -> Sketch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kpi_lib.catalogue.scorecard import Metric
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board, Standing
@@ -67,8 +69,11 @@ def lede(board: Board) -> Prose:
 
 
 def _named(board: Board, status: str) -> list[str]:
-    """Return the metrics of a status; one that stands alike in two ways is named once."""
-    found = [item for item in board.standings if item.pace is not None and item.pace.status == status]
+    return _once([item for item in board.standings if item.pace is not None and item.pace.status == status])
+
+
+def _once(found: Sequence[Standing]) -> list[str]:
+    """Return the names of metrics; one that is alike in two ways is named once."""
     keys = {item.metric.key for item in found}
     twice = {item.metric.beside for item in found} & keys
     return [
@@ -78,14 +83,32 @@ def _named(board: Board, status: str) -> list[str]:
     ]
 
 
+def reach(board: Board, metrics: Sequence[Metric]) -> str:
+    """Return the days that metrics are about: a span, or one day where all tell only how things stand now."""
+    day = f"{board.as_of.day} {board.as_of:%B %Y}"
+    now = [in_sentence(metric.label) for metric in metrics if not metric.dated]
+    if now and len(now) == len(metrics):
+        return f"As of {day}."
+    span = f"{fmt.long_span(board.year_start, board.as_of)} {board.as_of.year}"
+    return f"{span}; {fmt.listed(now)} as of {day}." if now else f"{span}."
+
+
+def _reach(board: Board) -> Prose:
+    now = [item for item in board.standings if not item.metric.dated]
+    if len(now) == len(board.standings):
+        return Prose.of(
+            strong("As of a day"), f": every figure tells how things stand on {fmt.day(board.as_of)}."
+        )
+    but = f" but {fmt.listed(_once(now), most=6)}" if now else ""
+    return Prose.of(
+        strong("To date"),
+        f": every figure{but} reaches from {fmt.day(board.year_start)} to {fmt.day(board.as_of)}.",
+    )
+
+
 def notes(board: Board) -> list[Prose]:
     """Return what has to be known before a figure is quoted."""
-    found = [
-        Prose.of(
-            strong("To date"),
-            f": every figure reaches from {fmt.day(board.year_start)} to {fmt.day(board.as_of)}.",
-        )
-    ]
+    found = [_reach(board)]
     if any(item.metric.key.endswith("_to_date") for item in board.standings):
         found.append(
             Prose.of(

@@ -20,13 +20,20 @@ PARTS = {
     "expanded": "customers that bought more",
     "retained": "customers that bought the same",
     "contracted": "customers that bought less",
-    "churned": "customers that left",
+    "churned": "customers without net revenue",
     "adjustment": "adjustments",
     "unknown": "revenue of no known customer",
 }
 #: What is no customer's.
 _NOBODY = ("adjustment", "unknown")
-_COLUMNS = {"fiscal_year", "status_to_date", "net_revenue_change_to_date", "qbo_customer_id", "company_name"}
+_COLUMNS = {
+    "fiscal_year",
+    "status_to_date",
+    "net_revenue",
+    "net_revenue_change_to_date",
+    "qbo_customer_id",
+    "company_name",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,20 @@ def opening(board: Board) -> Prose:
         steps = [_step(part, board.currency) for part in parts if abs(part.size) >= 0.5]
         said = told(steps, first.value - first.prior)
         runs += [f" {' '.join(said)}" if said else " None of its parts has changed."]
+        noted = credited(board)
+        runs += [f" {noted}"] if noted else []
     return Prose.of(*runs)
+
+
+def credited(board: Board) -> str:
+    """Return how many customers without net revenue have less than none; empty when it is nobody."""
+    frame = board.detail(VIEW)
+    churned = frame[(frame["fiscal_year"] == board.fiscal_year) & (frame["status_to_date"] == "churned")]
+    count = int((churned["net_revenue"] <= -0.005).sum())
+    if not count:
+        return ""
+    verb = "was" if count == 1 else "were"
+    return f"{count:,} of the {PARTS['churned']} {verb} credited more than invoiced."
 
 
 def _step(part: Part, currency: str) -> Step:

@@ -80,7 +80,7 @@ class DailyBrief(Brief):
 
     def notes(self) -> Piece:
         """Return what a reader has to know before quoting a number."""
-        return notes_piece(notes(self.data), window_dates(self.data))
+        return notes_piece(notes(self.data, forecast=True), window_dates(self.data))
 
     def definitions(self) -> Piece:
         """Return what every KPI means."""

@@ -200,15 +200,17 @@ def restated(found: RestatedData | None, code: str, what: str) -> str:
     days = len({item.as_of for item in changes})
     total = f"{_count(len(changes), 'published figure', 'published figures')} of {fmt.plural(days, 'day')}"
     verb = "was" if len(changes) == 1 else "were"
-    own = [item for item in changes if (item.kpi.code, item.what) == (code, what) and item.difference]
+    own = [item for item in changes if (item.kpi.code, item.what) == (code, what) and item.old != item.new]
     if not own:
         return f"Restated: {total} {verb} changed, the headline’s not among them."
     item, currency = max(own, key=lambda change: change.as_of), found.catalogue.currency
     old, new = (fmt.amount(number, item.kpi, currency) for number in (item.old, item.new))
+    before = "without a value" if item.old is None else f"as {old}"
+    now = "now has no value" if item.new is None else f"is now {new}"
+    step = "" if item.difference is None else f"{fmt.signed(item.difference, item.kpi, currency)}, "
     return (
-        f"Restated: {item.kpi.name} as of {fmt.day(item.as_of)} was published as {old} and is now {new}"
-        f" ({fmt.signed(item.difference, item.kpi, currency)}, {CAUSES[item.cause][1]});"
-        f" {total} {verb} changed in all."
+        f"Restated: {item.kpi.name} as of {fmt.day(item.as_of)} was published {before} and {now}"
+        f" ({step}{CAUSES[item.cause][1]}); {total} {verb} changed in all."
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a month would close at last year's rhythm, and how far such forecasts have been off."""
+"""Where a month would close at its pace against last year, and how far such forecasts have been off."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import year_before
 from kpi_lib.reporting.data import ReportData
 from kpi_lib.reporting.month_chart import PACE_MOST
+from kpi_lib.reporting.reasons import changed
+from kpi_lib.reporting.words import against
 
 #: So many past months are tried, and so many of them must have had a forecast.
 TRIED = 12
@@ -68,10 +70,8 @@ def sentence(data: ReportData, kpi: Kpi) -> str:
     found = forecast(data, kpi)
     if found is None:
         return ""
-    month, currency = f"{data.as_of:%B}", data.currency
-    said = (
-        f"If the rest of {month} follows last year, it closes near {fmt.rough(found.closes, kpi, currency)}"
-    )
+    currency = data.currency
+    said = f"{_condition(data, kpi)}, it closes near {fmt.rough(found.closes, kpi, currency)}"
     if found.miss is None or found.low is None or found.high is None:
         return f"{said}."
     missed = f"on the {_ordinal(data.as_of.day)} of {found.tested} past months this rule missed by"
@@ -79,6 +79,13 @@ def sentence(data: ReportData, kpi: Kpi) -> str:
         return f"{said}; {missed} up to {fmt.percent(found.miss, 0)}, so it is no figure to plan with."
     low, high = (fmt.rough(value, kpi, currency) for value in (found.low, found.high))
     return f"{said}; {missed} at most {fmt.percent(found.miss)}, so between {low} and {high}."
+
+
+def _condition(data: ReportData, kpi: Kpi) -> str:
+    rest, change = f"If the rest of {data.as_of:%B}", changed(data.row(kpi.code, "mtd"), data.currency)
+    if not change.known:
+        return f"{rest} changes on last year as the days so far did"
+    return f"{rest} stays {against(change, kpi)} last year"
 
 
 def _miss(data: ReportData, kpi: Kpi, back: int) -> float | None:

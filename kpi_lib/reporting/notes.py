@@ -20,8 +20,11 @@ from kpi_lib.reporting.tables import SEED_WINDOWS, window_label
 from kpi_lib.reporting.words import month_complete
 
 
-def notes(data: ReportData, kpi: Kpi | None = None) -> list[Prose]:
-    """Return the notes for a page; with a KPI only what concerns it."""
+def notes(data: ReportData, kpi: Kpi | None = None, *, forecast: bool = False) -> list[Prose]:
+    """Return the notes for a page; with a KPI only what concerns it.
+
+    A page that gives the pace as a ``forecast``, with its condition and its misses, has no note against it.
+    """
     kpis = (kpi,) if kpi else data.catalogue.kpis
     figures = [data.row(item.code, window) for item in kpis for window in SEED_WINDOWS]
     found = [
@@ -34,7 +37,7 @@ def notes(data: ReportData, kpi: Kpi | None = None) -> list[Prose]:
         *_lower_is_better(data, kpis),
         *_stocks(kpis),
         *_unassigned(data, kpi),
-        *_pace(data, kpi or data.kpi()),
+        *([] if forecast else _pace(data, kpi or data.kpi())),
     ]
     return [note for note in found if note is not None]
 

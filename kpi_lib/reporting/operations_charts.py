@@ -25,6 +25,7 @@ from kpi_lib.reporting.chart_parts import (
 from kpi_lib.reporting.plotting import Sketch
 
 _MOST_CONTRACTS = 20
+_WEIGHTED = "the owner’s forecast where there is one, else the amount times the probability of its stage"
 
 
 def pipeline_months(board: Board) -> Sketch:
@@ -58,12 +59,13 @@ def pipeline_stages(board: Board) -> Sketch:
         bars.append(
             Bar(str(row["stage"]), number_of(row["weighted"]), text=f"{weighted}, {deals}",
                 mark=number_of(row["amount"]),
-                said=(deals, f"{amount} in all", f"{weighted} weighted by probability"))
+                said=(deals, f"{amount} in all", f"{weighted} weighted"))
         )  # fmt: skip
     bars = bars or [Bar("no deals", 0.0)]
-    words = "Open deals by stage, the least likely first, with their weighted amount: "
+    words = "Open deals by stage, the least likely first, with their weighted amount"
+    words += f" ({_WEIGHTED}): "
     words += "; ".join(f"{bar.name} {bar.text}" for bar in bars) + "."
-    caption = "Bars: weighted by the probability of winning. Ticks: the whole amount of the deals."
+    caption = f"Bars: {_WEIGHTED}. Ticks: the whole amount of the deals."
     return rows_of(bars, words, caption)
 
 

@@ -10,7 +10,8 @@ from kpi_lib.catalogue.scorecard import Metric
 from kpi_lib.reporting import format as fmt
 from kpi_lib.reporting.board import Board
 from kpi_lib.reporting.board_cards import change_of
-from kpi_lib.reporting.board_words import stands
+from kpi_lib.reporting.board_words import reach, stands
+from kpi_lib.reporting.brief_board_words import credited
 from kpi_lib.reporting.chart_parts import MONEY, UNKNOWN
 from kpi_lib.reporting.markup import Prose, Run, muted, strong
 from kpi_lib.reporting.status import expected_words, look
@@ -30,7 +31,7 @@ def headline(board: Board, page: str) -> str:
 
 def lede(board: Board, page: str) -> Prose:
     """Return the dates, and how each of the page's metrics stands."""
-    runs: list[str | Run] = [f"{fmt.long_span(board.year_start, board.as_of)} {board.as_of.year}."]
+    runs: list[str | Run] = [reach(board, metrics_of(board, page))]
     for item in board.of_page(page):
         value = fmt.humanised(item.value, item.kpi, board.currency)
         change = change_of(item)
@@ -47,6 +48,8 @@ def lede(board: Board, page: str) -> Prose:
             words = expected_words(item.pace, item.kpi, board.currency)
             runs.append(muted(f". {shown.icon} {shown.word}: {words}"))
         runs.append(".")
+    if page == "customers" and (noted := credited(board)):
+        runs.append(f" {noted}")
     return Prose.of(*runs)
 
 
@@ -71,19 +74,20 @@ def _cohorts(board: Board) -> str:
 def _customers(board: Board) -> str:
     frame = board.detail("customer_development")
     rows = frame[(frame["fiscal_year"] == board.fiscal_year) & (frame["qbo_customer_id"] != UNKNOWN)]
-    counts = rows["status"].value_counts()
+    counts = rows["status_to_date"].value_counts()
     said = [
         f"{int(counts[status])} {word}"
         for status, word in (
             ("new", "new"),
             ("reactivated", "back"),
-            ("churned", "gone"),
+            ("churned", "without net revenue"),
             ("contracted", "smaller"),
         )
         if status in counts.index
     ]
     active = int((rows["net_revenue"] > 0).sum())
-    return f"{fmt.plural(active, 'customer')} this year" + (f": {fmt.listed(said, most=4)}" if said else "")
+    have = f"{fmt.plural(active, 'customer')} by {board.as_of.day} {board.as_of:%B %Y}"
+    return have + (f"; against the same days of last year {fmt.listed(said, most=4)}" if said else "")
 
 
 def _contracts(board: Board) -> str:
@@ -97,7 +101,7 @@ def _contracts(board: Board) -> str:
     amounts = [fmt.humanised(amount, MONEY, board.currency) for amount in (spent, value)]
     return (
         f"{fmt.percent(spent / value)} of the running contracts is spent, {amounts[0]} of {amounts[1]};"
-        f" {behind} of {len(running)} are behind"
+        f" {behind} of {len(running)} {'is' if behind == 1 else 'are'} behind"
     )
 
 
@@ -107,7 +111,9 @@ def _days(board: Board) -> str:
     if days.empty:
         return f"No contract has been fulfilled in {board.fiscal_year} yet"
     median = float(days.median())
-    return f"Half of the contracts are fulfilled within {median:g} days"
+    if len(days) == 1:
+        return f"The one contract fulfilled in {board.fiscal_year} took {fmt.plural(int(median), 'day')}"
+    return f"Half of the {len(days)} contracts fulfilled in {board.fiscal_year} took {median:g} days or less"
 
 
 def _nps(board: Board) -> str:

@@ -11,11 +11,12 @@ from kpi_lib.reporting.markup import Prose, Run, element, hidden, muted, strong,
 from kpi_lib.reporting.piece import Piece, section
 from kpi_lib.reporting.pieces import grid_piece, headline_piece, with_heading
 from kpi_lib.reporting.quality_data import Night, QualityData, Rule
-from kpi_lib.reporting.quality_sources import freshness_grid, rows_grid, with_days
+from kpi_lib.reporting.quality_sources import absent_sources, freshness_grid, rows_grid, with_days
 from kpi_lib.reporting.sheet import Sheet
 
 ICONS = {"passed": "✓", "warning": "△", "critical": "✗", "info": "i"}
 TONES = {"passed": "good", "warning": "amber", "critical": "bad", "info": "none"}
+_COUNTED = {"critical": ("critical", "critical"), "warning": ("warning",), "info": ("remark",)}
 #: So many of the newest runs stand beside a rule.
 RULE_RUNS = 14
 #: So many failing rows are shown; the run's folder holds what the gate kept.
@@ -72,12 +73,7 @@ def _lede(data: QualityData) -> Prose:
         strong(f"{night.as_of:%a} {fmt.day(night.as_of)}"),
         ". ",
     ]
-    behind = [str(row["source"]) for row, days in with_days(data) if days]
-    if not behind:
-        runs.append("Every source reaches that day.")
-    else:
-        reach = "does" if len(behind) == 1 else "do"
-        runs.append(f"{fmt.listed(behind)} {reach} not reach that day.")
+    runs.append(_reach(data))
     stopped = [item for item in data.nights if item.state == "critical"]
     if stopped:
         runs.append(
@@ -87,6 +83,23 @@ def _lede(data: QualityData) -> Prose:
             )
         )
     return Prose.of(*runs)
+
+
+def _reach(data: QualityData) -> str:
+    loaded = [(str(row["source"]), days) for row, days in with_days(data)]
+    late = [name for name, days in loaded if days]
+    unknown = [name for name, days in loaded if days is None]
+    absent = absent_sources(data)
+    said = []
+    if late:
+        said.append(f"{fmt.listed(late)} {'does' if len(late) == 1 else 'do'} not reach that day.")
+    if unknown:
+        said.append(
+            f"How far {fmt.listed(unknown)} {'reaches' if len(unknown) == 1 else 'reach'} is not known."
+        )
+    if absent:
+        said.append(f"{fmt.listed(absent)} {'is' if len(absent) == 1 else 'are'} not loaded.")
+    return " ".join(said) or "Every source reaches that day."
 
 
 def nights_piece(data: QualityData) -> Piece:
@@ -122,7 +135,7 @@ def _square(data: QualityData, night: Night) -> str:
 
 
 def _night_words(data: QualityData, night: Night) -> str:
-    failed = [fmt.plural(count, kind) for kind, count in sorted(night.failed.items())]
+    failed = [fmt.plural(count, *_COUNTED[kind]) for kind, count in sorted(night.failed.items())]
     how = f"{night.passed:,} of {night.total:,} passed" + (f", {fmt.listed(failed)}" if failed else "")
     end = ", nothing was published" if night.state == "critical" else ""
     return f"{data.when(night.checked_at)}, as of {fmt.day(night.as_of)}: {how}{end}"
@@ -179,11 +192,12 @@ def _badge(rule: Rule) -> str:
 
 def _failing_rows(rule: Rule) -> Grid | None:
     """Return the first rows that break a rule; the gate has taken out what concerns persons."""
-    if not rule.failing:
-        return None
     names = list(dict.fromkeys(name for row in rule.failing for name in row))
+    if not names:
+        return None
     shown = rule.failing[:MOST_ROWS]
-    label = "The row that breaks it" if len(shown) == 1 else f"The first {len(shown)} rows that break it"
+    first = "first " if len(rule.failing) > len(shown) else ""
+    label = "The row that breaks it" if len(shown) == 1 else f"The {first}{len(shown)} rows that break it"
     return Grid(
         label,
         tuple(Column(name, number=False) for name in names),

@@ -23,16 +23,20 @@ def with_days(data: QualityData) -> list[tuple[Mapping[str, object], int | None]
     return found
 
 
+def absent_sources(data: QualityData) -> list[str]:
+    """Return the sources of which nothing is loaded."""
+    loaded = set(map(str, data.loads["source"]))
+    return [source.name for source in data.catalogue.sources if source.name not in loaded]
+
+
 def freshness_grid(data: QualityData) -> Grid:
     """Return from and through which day each source is loaded, when, and how far behind it is."""
     required = {source.name: source.required for source in data.catalogue.sources}
     rows = [_load_row(data, row, days, required) for row, days in with_days(data)]
-    loaded = {str(row["source"]) for row in data.loads.to_dict("records")}
-    absent = [name for name in required if name not in loaded]
     rows += [
         Row((Cell(name, html=_named(name, required)), Cell("not loaded"),
              *(Cell(fmt.DASH, spoken="not loaded") for _ in range(4))))
-        for name in absent
+        for name in absent_sources(data)
     ]  # fmt: skip
     columns = (
         Column("Source", number=False),

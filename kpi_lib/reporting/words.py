@@ -46,7 +46,7 @@ def _headline(data: ReportData, figure: Figure) -> str:
         return f"{stands}{_without_change(figure, data.currency)}"
     if figure.value < 0 or (figure.prior or 0) < 0:
         return f"{stands}, against {fmt.amount(figure.prior, kpi, data.currency)} last year"
-    how = _against(change, kpi)
+    how = against(change, kpi)
     if kpi.kind != "sum":
         return f"{stands}, {how} last year"
     if month_complete(data.as_of):
@@ -71,7 +71,8 @@ def _without_change(figure: Figure, currency: str) -> str:
     return "; last year has no figure to compare it with"
 
 
-def _against(change: fmt.Change, kpi: Kpi) -> str:
+def against(change: fmt.Change, kpi: Kpi) -> str:
+    """Return a change as a sentence has it before what it is compared with: ``8.3 % ahead of``."""
     if change.arrow == fmt.LEVEL:
         return "level with"
     race = kpi.direction == "up" and kpi.kind == "sum"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -180,6 +181,68 @@ def test_the_funnel_goes_from_the_least_to_the_most_likely_stage(board: Board, r
     assert sum(ends) == pytest.approx(deals["weighted_amount"].sum())
     marks = [row["x"] for row in sketch.wide["datasets"]["marks"]]
     assert sum(marks) == pytest.approx(deals["amount"].sum())
+
+
+def test_the_funnel_says_what_its_weights_are(board: Board) -> None:
+    sketch = board_charts.KINDS["pipeline_stages"][1](board)
+    rule = "the owner’s forecast where there is one, else the amount times the probability of its stage"
+    assert rule in sketch.description and f"Bars: {rule}." in sketch.caption
+    assert "weighted by" not in str(sketch.wide).lower()
+
+
+def test_the_customers_page_counts_against_the_same_days(board: Board, reader: Reader) -> None:
+    rows = reader.detail("customer_development", {"fiscal_year": board.fiscal_year})
+    rows = rows[rows["qbo_customer_id"] != "UNKNOWN"]
+    counts = rows["status_to_date"].value_counts()
+    assert counts["contracted"] != (rows["status"] == "contracted").sum()
+    sentence = page_words.headline(board, "customers")
+    assert sentence.startswith(
+        f"{(rows['net_revenue'] > 0).sum()} customers by 20 November 2026; against the"
+    )
+    assert f"{counts['churned']} without net revenue and {counts['contracted']} smaller" in sentence
+    sketch = board_charts.KINDS["customers_by_status"][1](board)
+    assert f"{counts['contracted']} contracted" in sketch.description
+    assert "against the same days of last year" in sketch.caption
+    below = int(((rows["status_to_date"] == "churned") & (rows["net_revenue"] < 0)).sum())
+    noted = f"{below} of the customers without net revenue" in page_words.lede(board, "customers").plain
+    assert noted == (below > 0)
+
+
+class OneView:
+    """A warehouse with the rows of one detail view."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+
+    def detail(self, view: str) -> pd.DataFrame:
+        return self.rows
+
+
+def on_rows(board: Board, rows: pd.DataFrame, page: str) -> str:
+    return page_words.headline(replace(board, reader=OneView(rows)), page)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ([10, 40, 90], "Half of the 3 contracts fulfilled in 2026 took 40 days or less"),
+        ([10, 31], "Half of the 2 contracts fulfilled in 2026 took 20.5 days or less"),
+        ([1], "The one contract fulfilled in 2026 took 1 day"),
+    ],
+)
+def test_the_days_are_those_of_the_contracts_fulfilled_this_year(
+    board: Board, days: list[int], sentence: str
+) -> None:
+    rows = pd.DataFrame({"fulfilled_fiscal_year": 2026, "days_between": days})
+    running = pd.DataFrame({"fulfilled_fiscal_year": [None, 2025], "days_between": [None, 500]})
+    assert on_rows(board, pd.concat([rows, running]).astype(float), "days_to_fulfill") == sentence
+
+
+@pytest.mark.parametrize(("behind", "ending"), [(0, "0 of 3 are"), (1, "1 of 3 is"), (2, "2 of 3 are")])
+def test_one_contract_is_and_two_are_behind(board: Board, behind: int, ending: str) -> None:
+    status = ["behind"] * behind + ["on track"] * (3 - behind)
+    rows = pd.DataFrame({"is_active": True, "contract_value": 100.0, "spent": 50.0, "status": status})
+    assert on_rows(board, rows, "contract_spend").endswith(f"; {ending} behind")
 
 
 PAGES = dict.fromkeys([*(metric.page for metric in load_scorecard(CATALOGUE.folder).metrics), "cohorts"])

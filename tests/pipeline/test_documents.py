@@ -157,7 +157,7 @@ def test_the_first_page_of_the_brief_can_be_read_aloud(both_once: Path) -> None:
     other = (
         PdfReader(both_once / f"build/pdf/marketplace-leadership_brief-{UNTIL}.pdf").pages[0].extract_text()
     )
-    assert "customers that left" in " ".join(other.split())
+    assert "customers without net revenue" in " ".join(other.split())
 
 
 def test_a_person_is_in_no_brief(both_once: Path) -> None:

@@ -14,13 +14,15 @@ from kpi_lib.catalogue.pace import pace
 from kpi_lib.catalogue.scorecard import load_scorecard
 from kpi_lib.catalogue.targets import Target
 from kpi_lib.errors import WarehouseError
+from kpi_lib.reporting import board_words, charts, forecast, page_words
 from kpi_lib.reporting import brief_board_words as company
 from kpi_lib.reporting import brief_words as words
-from kpi_lib.reporting import charts, forecast
 from kpi_lib.reporting.board import Board, Standing
 from kpi_lib.reporting.brief import checked
+from kpi_lib.reporting.brief_daily import DailyBrief
 from kpi_lib.reporting.brief_words import Judged, Step
 from kpi_lib.reporting.data import ReportData
+from kpi_lib.reporting.notes import notes
 from kpi_lib.reporting.restated_data import RestatedData, Restatement
 from tests.reporting_sample import AS_OF, loads, made, on, sample, winery
 
@@ -213,7 +215,9 @@ def test_what_moved_the_wrong_way_is_to_be_watched() -> None:
 NEWEST = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
 
 
-def change(code: str, what: str, day: dt.date, old: float | None, new: float, cause: str) -> Restatement:
+def change(
+    code: str, what: str, day: dt.date, old: float | None, new: float | None, cause: str
+) -> Restatement:
     return Restatement(winery().kpi(code), what, day, old, new, "", "", cause, NEWEST)
 
 
@@ -241,6 +245,19 @@ def test_what_was_restated_is_said_with_old_new_and_cause() -> None:
     )
     before = replace(phone, published_at=NEWEST - dt.timedelta(days=1))
     assert restated(3, before) == "Nothing published earlier was restated."
+
+
+def test_a_headline_figure_that_lost_or_gained_its_value_is_restated() -> None:
+    day = dt.date(2026, 11, 19)
+
+    def said(old: float | None, new: float | None) -> str:
+        return restated(2, change(TOTAL, "Month to date", day, old, new, "correction"))
+
+    start = "Restated: Total Daily Revenue as of 19 Nov 2026 was published "
+    end = "; 1 published figure of 1 day was changed in all."
+    assert said(1000.0, None) == f"{start}as $1,000 and now has no value (a correction){end}"
+    assert said(None, 1000.0) == f"{start}without a value and is now $1,000 (a correction){end}"
+    assert "the headline’s not among them" in said(None, None)
 
 
 def test_without_a_past_nothing_can_be_restated() -> None:
@@ -292,8 +309,8 @@ def test_a_steady_year_is_forecast_without_a_miss() -> None:
     assert (found.closes, found.tested, found.miss) == (3000.0, 12, pytest.approx(0.0))
     assert found.closes == charts.pace(data, data.kpi())
     assert plain(forecast.sentence(data, data.kpi())) == (
-        "If the rest of November follows last year, it closes near $3,000; on the 20th of 12 past months this"
-        " rule missed by at most 0.0 %, so between $3,000 and $3,000."
+        "If the rest of November stays level with last year, it closes near $3,000; on the 20th of 12 past"
+        " months this rule missed by at most 0.0 %, so between $3,000 and $3,000."
     )
 
 
@@ -323,6 +340,26 @@ def test_a_rule_that_missed_widely_is_no_figure_to_plan_with() -> None:
     assert "None" not in forecast.sentence(wild, wild.kpi())
 
 
+@pytest.mark.parametrize(
+    ("daily", "condition"),
+    [
+        (105.5, "If the rest of November stays 5.5 % ahead of last year, it closes near $3,165"),
+        (90.0, "If the rest of November stays 10.0 % behind last year, it closes near $2,700"),
+        (100.0, "If the rest of November stays level with last year, it closes near $3,000"),
+    ],
+)
+def test_the_forecast_says_on_which_condition_it_rests(daily: float, condition: str) -> None:
+    data = flat(AS_OF, m2026_11=daily)
+    assert plain(forecast.sentence(data, data.kpi())).startswith(condition)
+
+
+def test_the_brief_that_gives_a_forecast_has_no_note_that_there_is_none() -> None:
+    data = flat(AS_OF)
+    assert any(note.plain.startswith("The pace is no forecast") for note in notes(data))
+    brief = DailyBrief(data.catalogue, data.loads, pd.DataFrame(), data, "")
+    assert "it closes near" in brief.story().plain and "no forecast" not in brief.notes().plain
+
+
 def test_nothing_is_forecast_too_early_or_when_the_month_is_over() -> None:
     for day in (dt.date(2026, 11, 3), dt.date(2026, 11, 30)):
         data = flat(day)
@@ -343,16 +380,17 @@ class Views:
         return self.rows
 
 
-def board(value: float | None, prior: float | None, *changes: tuple[str, str, float]) -> Board:
-    """The marketplace's revenue with what its customers added to the change."""
+def board(value: float | None, prior: float | None, *changes: tuple[str, str, float], **net: float) -> Board:
+    """The marketplace's revenue with what its customers added to the change; who has net revenue by name."""
     card = load_scorecard(load_catalogue("marketplace").folder)
     rows = pd.DataFrame(
         [
-            (2026, status, step, str(number), name)
+            (2026, status, step, str(number), name, net.get(name, 0.0))
             for number, (name, status, step) in enumerate(changes, start=1)
         ],
         columns=[
             "fiscal_year", "status_to_date", "net_revenue_change_to_date", "qbo_customer_id", "company_name",
+            "net_revenue",
         ],
     )  # fmt: skip
     standing = Standing(card.metric("revenue_ytd"), value, prior, dt.date(2025, 11, 20))
@@ -369,11 +407,28 @@ def test_what_became_of_customers_is_told_with_amounts_and_counts() -> None:
     )  # fmt: skip
     assert plain(company.opening(told).plain) == (
         "Revenue YTD for 1 January–20 November 2026 is $900, against $1,000 by 20 Nov 2025: $100 less."
-        " The largest loss is customers that left with $400 (2 of them). The largest gain is new"
+        " The largest loss is customers without net revenue with $400 (2 of them). The largest gain is new"
         " customers with $250 (1 of them), then customers that bought more with $50.00."
     )
     assert plain(company.customers(told)) == (
         "Among single customers the largest gain is Cedar with $250 and the largest loss is Alder with $300."
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        ({}, ""),
+        ({"Alder": -20.0}, " 1 of the customers without net revenue was credited more than invoiced."),
+        ({"Alder": -20.0, "Birch": -0.01, "Cedar": -5.0},
+         " 2 of the customers without net revenue were credited more than invoiced."),
+    ],
+)  # fmt: skip
+def test_who_was_credited_more_than_invoiced_is_counted(net: dict[str, float], said: str) -> None:
+    told = board(600.0, 1000.0, ("Alder", "churned", -300.0), ("Birch", "churned", -100.0),
+                 ("Cedar", "adjustment", 0.0), **net)  # fmt: skip
+    assert plain(company.opening(told).plain).endswith(
+        "The largest loss is customers without net revenue with $400 (2 of them)." + said
     )
 
 
@@ -404,3 +459,28 @@ def test_only_gains_name_no_loss() -> None:
 
 def test_the_open_year_is_said() -> None:
     assert company.provisional(board(1.0, 1.0))[0] == "Fiscal 2026 is open, 324 of 365 days."
+
+
+def test_a_figure_of_what_is_now_reaches_over_no_span() -> None:
+    card = load_scorecard(load_catalogue("marketplace").folder)
+    keys = ("pipeline_coverage", "pipeline_coverage_remaining_quarter")
+    now = tuple(Standing(card.metric(key), 2.0) for key in keys)
+    told = board(1.0, 1.0)
+    dated, mixed = told, replace(told, standings=(*told.standings, *now))
+
+    def first(found: Board) -> str:
+        return board_words.notes(found)[0].plain
+
+    assert first(dated) == "To date: every figure reaches from 1 Jan 2026 to 20 Nov 2026."
+    assert first(mixed) == (
+        "To date: every figure but pipeline coverage (both ways) reaches from 1 Jan 2026 to 20 Nov 2026."
+    )
+    assert first(replace(told, standings=now)) == (
+        "As of a day: every figure tells how things stand on 20 Nov 2026."
+    )
+    assert page_words.lede(mixed, "pipeline").plain.startswith("As of 20 November 2026. Pipeline Coverage")
+    assert page_words.lede(mixed, "revenue").plain.startswith("1 January–20 November 2026. Revenue")
+    both = [card.metric("revenue_ytd"), card.metric("pipeline_coverage")]
+    assert board_words.reach(mixed, both) == (
+        "1 January–20 November 2026; pipeline coverage as of 20 November 2026."
+    )

@@ -10,7 +10,8 @@ import pytest
 from kpi_lib.errors import DataError, UsageError
 from kpi_lib.reporting import display
 from kpi_lib.reporting.quality_data import load_quality
-from tests.quality_sample import QualityWh, check
+from tests.quality_sample import AS_OF, QualityWh, check
+from tests.reporting_sample import winery
 
 
 def test_the_headline_counts_the_newest_run_only() -> None:
@@ -18,7 +19,8 @@ def test_the_headline_counts_the_newest_run_only() -> None:
     text = display.headline(page).plain
     assert text.startswith("2 of 3 checks passed, with 1 warning")
     assert "Checked Sat 21 Nov 2026, 00:05 PST" in text and "as of Fri 20 Nov 2026" in text
-    assert "Every source reaches that day." in text
+    assert "Every source reaches that day." not in text
+    assert "stg_order_item, stg_tock_reservation, stg_tock_guest and 3 more are not loaded." in text
     assert "Of the last 3 runs 1 did not pass and published nothing, the newest on 20 Nov 2026." in text
 
 
@@ -71,6 +73,45 @@ def test_rules_are_listed_by_kind_with_severity_result_and_finding() -> None:
     assert "0 of 1 hold." in agree.html and "2 of 2 hold." in every.html
     assert "held in 1 of 3 runs" in agree.html and "two rows" in agree.html
     assert '<table class="rules" data-sortable>' in every.html
+
+
+def test_every_source_reaches_the_day_only_when_each_is_known_to() -> None:
+    names = [source.name for source in winery().sources if source.name not in ("stg_order", "stg_product")]
+
+    def reach(**others: dt.date | None) -> str:
+        page = display.quality(QualityWh(others={**dict.fromkeys(names, AS_OF), **others}))
+        return display.headline(page).plain
+
+    assert "Every source reaches that day." in reach()
+    unknown = reach(dim_experience=None)
+    assert "How far dim_experience reaches is not known." in unknown and "Every source" not in unknown
+    page = display.quality(QualityWh(others=dict.fromkeys(names[1:], AS_OF)))
+    absent = display.headline(page).plain
+    assert f"{names[0]} is not loaded." in absent and "Every source" not in absent
+
+
+def test_remarks_and_critical_failures_are_counted_in_words() -> None:
+    rows = [
+        check(2, str(number), False, severity="info" if number < 3 else "critical") for number in range(5)
+    ]
+    text = display.table(display.quality(QualityWh(rows)), "nights").plain
+    assert "0 of 5 passed, 2 critical and 3 remarks, nothing was published" in text
+
+
+@pytest.mark.parametrize(
+    ("count", "label"),
+    [(1, "The row that breaks it"), (3, "The 3 rows that break it"), (10, "The 10 rows that break it"),
+     (11, "The first 10 rows that break it")],
+)  # fmt: skip
+def test_the_first_rows_are_only_said_when_there_are_more(count: int, label: str) -> None:
+    rows = [check(2, "a", False, failing=json.dumps([{"day": number} for number in range(count)]))]
+    assert label in display.table(display.quality(QualityWh(rows)), "failures").html
+
+
+def test_rows_of_which_every_column_was_withheld_have_no_table() -> None:
+    rows = [check(2, "a", False, failing=json.dumps([{}, {}]))]
+    html = display.table(display.quality(QualityWh(rows)), "failures").html
+    assert "<table" not in html and "<details" not in html and "two rows" in html
 
 
 def test_a_late_source_says_by_how_many_days() -> None:
