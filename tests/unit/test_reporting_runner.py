@@ -1,7 +1,8 @@
 """Notebooks that cannot lie: parameters, isolation, limits, the completion token."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
