@@ -84,8 +84,8 @@ def test_the_procedure_gives_the_figures_of_the_night(
 ) -> None:
     with DuckDBWarehouse.open(tmp_path / "w.duckdb", physical_layers(catalogue)) as duck:
         load_sources(duck, catalogue, landing)
-        scorecard.build_tables(duck, catalogue, UNTIL, UNTIL)
-        wanted = scorecard.refresh(duck, catalogue, UNTIL, dt.datetime.now(dt.UTC))
+        scorecard.build_tables(duck, catalogue, UNTIL)
+        wanted = scorecard.refresh(duck, catalogue, UNTIL, dt.datetime.now(dt.UTC), first_day=UNTIL)
     session.client.query(script(catalogue, profile, UNTIL)).result()
     call(session, profile)
     found = rows(session, f"SELECT * FROM {table(profile, 'dashboard_kpis')}")

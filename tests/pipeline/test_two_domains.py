@@ -92,6 +92,7 @@ def test_no_page_of_the_team_names_a_person(both_once: Path) -> None:
             assert not [name for name in names if f" {name}" in text or f'"{name}"' in text], file
     book = openpyxl.load_workbook(next(site.glob("downloads/*.xlsx")), read_only=True)
     cells = {str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row}
+    book.close()
     assert len(cells) > 1000
     assert not [text for text in cells if any(name in text.split() for name in names) or "person_" in text]
     rows = json.loads((site / "api" / "v1" / "scorecard.json").read_text())["rows"]

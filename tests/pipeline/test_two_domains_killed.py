@@ -42,7 +42,8 @@ def change_sources(folder: Path) -> None:
 def state(folder: Path) -> dict[str, object]:
     """Return the tables and the pages that a reader would see, without what names the run."""
     found: dict[str, object] = {
-        name: table(folder, f"select {columns} from {name} order by all").to_csv(index=False)
+        # A night killed after it published and the next one both enter the history.
+        name: table(folder, f"select distinct {columns} from {name} order by all").to_csv(index=False)
         for name, columns in TABLES.items()
     }
     for page in (DAILY, OVERVIEW):
