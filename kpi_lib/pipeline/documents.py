@@ -15,10 +15,9 @@ PDF = "pdf"
 DOWNLOADS = "downloads"
 
 
-def in_order(workspace: Workspace, request: PageRequest) -> tuple[Catalogue, ...]:
-    """Return the domains of a request in the order of ``kpi.toml``; others after them."""
-    found = {catalogue.domain: catalogue for catalogue, _ in request.domains}
-    found |= {kept.catalogue.domain: kept.catalogue for kept in request.kept}
+def in_order(workspace: Workspace, catalogues: Iterable[Catalogue]) -> tuple[Catalogue, ...]:
+    """Return domains in the order of ``kpi.toml``; others after them."""
+    found = {catalogue.domain: catalogue for catalogue in catalogues}
     order = [name for name in workspace.settings.domains if name in found]
     return tuple(found[name] for name in [*order, *(name for name in found if name not in order)])
 
@@ -65,7 +64,7 @@ def carry_documents(workspace: Workspace, request: PageRequest, staged: Path) ->
     current = workspace.releases.current()
     if current is None:
         return
-    catalogues = in_order(workspace, request)
+    catalogues = in_order(workspace, request.catalogues)
     for kept in request.kept:
         if not kept.published:
             continue

@@ -19,7 +19,7 @@ from kpi_lib.operations.release import storage_error
 from kpi_lib.operations.run import Clock, Run, prune_runs
 from kpi_lib.pipeline.build import build_domain
 from kpi_lib.pipeline.carry_over import carry_over
-from kpi_lib.pipeline.documents import documents
+from kpi_lib.pipeline.documents import documents, in_order
 from kpi_lib.pipeline.failed_night import count_connection, reason, repeat_notice, tell_readers
 from kpi_lib.pipeline.gate import run_gate, words
 from kpi_lib.pipeline.ledger import record_publication
@@ -284,6 +284,10 @@ class _Night:
         if current is None:
             return
         newest, past = self._newest(), self._past()
+        catalogues = in_order(
+            self.workspace,
+            [*(item.catalogue for item in self.domains), *(kept.catalogue for kept in self._kept())],
+        )
         failed = [item.name for item in self.domains if item.error is not None]
         carry_over(
             current,
@@ -294,16 +298,9 @@ class _Night:
             documents={
                 name
                 for item in newest
-                for _, name in documents(self._catalogues(), item.catalogue, item.record["as_of"])
+                for _, name in documents(catalogues, item.catalogue, item.record["as_of"])
             },
         )
-
-    def _catalogues(self) -> list[Catalogue]:
-        """Return the domains of this run and those it keeps, in the order of ``kpi.toml``."""
-        found = {item.name: item.catalogue for item in self.domains}
-        found |= {kept.catalogue.domain: kept.catalogue for kept in self._kept()}
-        order = self.workspace.settings.domains
-        return [found[name] for name in (*order, *(found.keys() - {*order})) if name in found]
 
     def _held(self, item: DomainRun) -> dict[str, Any]:
         held: dict[str, Any] = self.published.get("domains", {}).get(item.name, {})
@@ -322,12 +319,12 @@ class _Night:
         """After the pages of an older date: only the newest one may stand in ``dashboard_kpis``."""
         for item in self._past():
             newest = self._published_as_of(item.catalogue)
-            if item.built is not None and newest is not None and item.catalogue.has_scorecard:
-                with bench.reopen(item.catalogue) as warehouse:
+            if item.built is None or newest is None:
+                continue
+            with bench.reopen(item.catalogue) as warehouse:
+                if item.catalogue.has_scorecard:
                     restore(warehouse, item.catalogue, newest, item.built.span.first_day, run.clock())
-            if item.built is not None and newest is not None:
-                with bench.reopen(item.catalogue) as warehouse:
-                    bench.finish(warehouse, item.catalogue, newest)
+                bench.finish(warehouse, item.catalogue, newest)
 
     def _make_pages(
         self, items: list[DomainRun], staged: Path, run: Run, *, archive: bool = False

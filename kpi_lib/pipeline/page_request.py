@@ -57,6 +57,11 @@ class PageRequest:
     code_version: str
     followed: bool = False
 
+    @property
+    def catalogues(self) -> list[Catalogue]:
+        """The definitions of every domain of the site: those made, then those kept."""
+        return [*(item for item, _ in self.domains), *(kept.catalogue for kept in self.kept)]
+
 
 @dataclass(frozen=True)
 class PageResult:

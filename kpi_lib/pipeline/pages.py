@@ -77,7 +77,8 @@ def make_pages(
                 _render_archive(renderer, chosen, staged / "site", own)
                 continue
             renderer.render_pages(chosen, staged / "site", own)
-            documents += _write_pdfs(renderer, made, staged, context, request, in_order(workspace, request))
+            order = in_order(workspace, request.catalogues)
+            documents += _write_pdfs(renderer, made, staged, context, request, order)
             _archive_newest(request, chosen, staged / "site", own)
             _fill_gaps(workspace, request, staged, own, part)
         if not request.archive_only:
@@ -102,8 +103,7 @@ def make_pages(
 
 
 def _check(request: PageRequest, staged: Path) -> None:
-    known = [*(item for item, _ in request.domains), *(kept.catalogue for kept in request.kept)]
-    named = " ".join(catalogue.model_dump_json() for catalogue in known)
+    named = " ".join(catalogue.model_dump_json() for catalogue in request.catalogues)
     problems = check_site(staged / "site", stray_words(named))
     if problems:
         shown = "\n".join(f"  {problem}" for problem in problems[:10])

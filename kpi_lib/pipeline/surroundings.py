@@ -139,7 +139,7 @@ def write_rest(workspace: Workspace, request: PageRequest, staged: Path, context
     """Write home, indexes, detail downloads and API; mark the pages that are not of this night."""
     site = staged / "site"
     shown: dict[str, _Shown] = {}
-    order = in_order(workspace, request)
+    order = in_order(workspace, request.catalogues)
     for catalogue, record in request.domains:
         shown[catalogue.domain] = _read(workspace, order, catalogue, record, staged, context)
         own = replace(context, banner="", **_standing([(catalogue, record)]))

@@ -12,6 +12,7 @@ from pypdf.generic import DictionaryObject
 
 from kpi_lib.catalogue import load_catalogue
 from kpi_lib.pipeline.documents import pdf_name
+from tests.tagged_pdf import tags
 
 from .conftest import UNTIL
 
@@ -30,22 +31,6 @@ DOCUMENTS = {
 def document(request: pytest.FixtureRequest, both_once: Path) -> tuple[str, PdfReader]:
     name = str(request.param)
     return name, PdfReader(both_once / f"build/pdf/{name}-{UNTIL}.pdf")
-
-
-def tags(reader: PdfReader) -> list[DictionaryObject]:
-    """Every structure element, in no order."""
-    found: list[DictionaryObject] = []
-    waiting: list[Any] = [reader.trailer["/Root"]["/StructTreeRoot"]]  # type: ignore[index]
-    while waiting:
-        item = waiting.pop().get_object()
-        if isinstance(item, list):
-            waiting += item
-        elif isinstance(item, DictionaryObject):
-            if "/S" in item:
-                found.append(item)
-            if "/K" in item:
-                waiting.append(item["/K"])
-    return found
 
 
 def kinds_below(item: DictionaryObject) -> set[str]:

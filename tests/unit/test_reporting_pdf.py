@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
-from pypdf.generic import DictionaryObject
 
 from kpi_lib.errors import ReportError
 from kpi_lib.reporting.pdf import alternative_text, manuscript, write_pdf
 from kpi_lib.reporting.runner import NotebookJob, NotebookResult
 from tests.reporting_notebooks import SVG, TABLE, context, executed, result_of, rich
+from tests.tagged_pdf import tags
 
 LEAD = "# November is running 8.3 % ahead\n\nRevenue is **\\$412,380**, against $380,770. A #tag and @name."
 CARD = '```{=typst}\n#grid(columns: (1fr, 1fr), "Card one", [Card two])\n```'
@@ -27,22 +27,6 @@ IMAGE = (
 
 def report(tmp_path: Path, *outputs: object, name: str = "n", text: str = LEAD) -> NotebookResult:
     return result_of(executed(tmp_path / f"{name}.ipynb", *outputs, text=text))
-
-
-def tags(reader: PdfReader) -> list[DictionaryObject]:
-    """Every structure element of a tagged PDF."""
-    found: list[DictionaryObject] = []
-    waiting = [reader.trailer["/Root"]["/StructTreeRoot"]]  # type: ignore[index]
-    while waiting:
-        item = waiting.pop().get_object()
-        if isinstance(item, list):
-            waiting += item
-        elif isinstance(item, DictionaryObject):
-            if "/S" in item:
-                found.append(item)
-            if "/K" in item:
-                waiting.append(item["/K"])
-    return found
 
 
 def test_a_tagged_document_with_title_language_and_alternative_texts(tmp_path: Path) -> None:
