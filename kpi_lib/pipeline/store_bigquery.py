@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
-from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
+from kpi_lib.pipeline.kpi_tables import Days, InWarehouse, KpiTables
 from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
@@ -71,12 +71,6 @@ class BigQueryStore:
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
         """Begin a run: make our datasets where they are missing, remove what dead runs left."""
-        if self.profile.compute == "warehouse":
-            raise UsageError(
-                "A night cannot yet compute its roll-ups in BigQuery.",
-                where=f"profile '{self.name}': compute",
-                remedy='Write compute = "memory"; the facts are pulled, the roll-ups loaded back.',
-            )
         session = Session.open(self.profile, self.name, run.run_id)
         bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step
@@ -128,6 +122,10 @@ class BigQueryBench:
         days = source_days(place, catalogue)
         place.replace(SOURCE_DAY, days)
         return Loaded(loads, before, days)
+
+    def kpi_tables(self, warehouse: Warehouse, catalogue: Catalogue, loaded: Days) -> KpiTables:
+        """Compute facts where they lie, and the roll-ups where the profile says."""
+        return InWarehouse(warehouse, catalogue, loaded, self.profile.compute)
 
     def finish(self, warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
         """Pull what the reports show into the release's file."""
