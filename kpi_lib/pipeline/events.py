@@ -22,7 +22,6 @@ def events_sql(catalogue: Catalogue) -> str:
 SELECT DISTINCT date_key, kpi_id, entity_id, CAST(member_id AS STRING) AS member_id
 FROM {catalogue.events}
 WHERE date_key IS NULL OR date_key BETWEEN @first_day AND @last_day
-ORDER BY date_key, kpi_id, entity_id, member_id
 """  # noqa: S608
 
 
@@ -38,7 +37,8 @@ def read_events(
     """
     if not catalogue.events:
         return None
-    found = warehouse.query(events_sql(catalogue), _days(loaded))
+    order = "ORDER BY date_key, kpi_id, entity_id, member_id"
+    found = warehouse.query(f"{events_sql(catalogue)}{order}", _days(loaded))
     _require_whole(catalogue, found[found.isna().any(axis=1)])
     return found
 

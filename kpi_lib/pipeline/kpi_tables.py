@@ -2,13 +2,13 @@
 
 On the embedded warehouse everything is computed in memory. In BigQuery facts and what changed in them are
 worked out by SQL; the roll-ups in memory from the days that they need, or by SQL too
-(``docs/adr/0012-the-warehouse-computes.md``).
+(``docs/adr/0013-the-warehouse-computes.md``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -109,12 +109,15 @@ class InWarehouse:
         As of :class:`InMemory`.
     rollups
         Where the roll-ups are computed.
+    cells
+        How many values and comparisons one query makes.
     """
 
     warehouse: Warehouse
     catalogue: Catalogue
     loaded: Days
     rollups: Literal["memory", "warehouse"] = "warehouse"
+    cells: int = 20_000_000
 
     @property
     def _params(self) -> dict[str, object]:
@@ -161,11 +164,25 @@ class InWarehouse:
                 facts, self.catalogue, as_of=list(dates), loaded=self.loaded, events=seen
             )
             return write_dashboard(self.warehouse, frame, whole=whole)
-        load_spans(self.warehouse, self.catalogue, dates.to_numpy())
-        sql = dashboard_sql(self.catalogue)
-        if whole:
-            return self.warehouse.build(DASHBOARD, sql, self._params)
-        return self.warehouse.build_days(DASHBOARD, sql, "as_of_date", self._params)
+        sql, rows = dashboard_sql(self.catalogue), 0
+        for number, block in enumerate(self._blocks(dates)):
+            load_spans(self.warehouse, self.catalogue, block.to_numpy())
+            if not whole:
+                rows += self.warehouse.build_days(DASHBOARD, sql, "as_of_date", self._params)
+            elif number:
+                rows += self.warehouse.insert(DASHBOARD, sql, self._params)
+            else:
+                rows += self.warehouse.build(DASHBOARD, sql, self._params)
+        return rows
+
+    def _blocks(self, dates: pd.DatetimeIndex) -> Iterator[pd.DatetimeIndex]:
+        """Yield the dates in parts that one query can hold, however many series there are."""
+        catalogue = self.catalogue
+        series = len(catalogue.kpis) * len(catalogue.entities)
+        cells = series * len(catalogue.windows) * len(catalogue.comparisons)
+        step = max(1, self.cells // cells)
+        for first in range(0, len(dates), step):
+            yield dates[first : first + step]
 
     def needed(self, dates: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Return the facts and events that the roll-ups of these as-of dates read.

@@ -17,6 +17,7 @@ from kpi_lib.operations.run import Run, Step
 from kpi_lib.pipeline.kpi_tables import Days, InWarehouse, KpiTables
 from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.data import first_shown_day
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
 from kpi_lib.warehouse.bigquery.open import open_published, open_staging, places_of
@@ -133,7 +134,7 @@ class BigQueryBench:
             self.run.step("pull", catalogue.domain) as step,
             DuckDBWarehouse.open(self.staged / WAREHOUSE, physical_layers(catalogue)) as target,
         ):
-            step.rows = extract(_ours(warehouse), catalogue, as_of, target)
+            step.rows = extract(_ours(warehouse), catalogue, as_of, first_shown_day(as_of), target)
 
     @contextmanager
     def reopen(self, catalogue: Catalogue) -> Iterator[Warehouse]:

@@ -67,8 +67,7 @@ wide AS (
 SELECT {_KEYS},
   {listed},
   {payload} AS payload
-FROM wide
-ORDER BY {_KEYS}"""  # noqa: S608
+FROM wide"""  # noqa: S608
 
 
 def _columns(catalogue: Catalogue) -> dict[str, str]:

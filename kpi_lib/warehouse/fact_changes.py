@@ -46,7 +46,7 @@ def changes_sql(
         _late_facts(is_grown),
     ]
     if not events or not compare_events:
-        return "WITH " + ",\n".join(parts) + f"\nSELECT {_KEYS}, is_late FROM late_facts ORDER BY {_KEYS}"
+        return "WITH " + ",\n".join(parts) + f"\nSELECT {_KEYS}, is_late FROM late_facts"
     parts += [
         _differing("event", SEEN, "kpi.fact_kpi_event", _EVENTS),
         _late_events(is_grown),
@@ -59,8 +59,7 @@ UNION ALL
 SELECT f.date_key, f.kpi_id, f.entity_id, f.is_late
 FROM late_facts AS f
 LEFT JOIN late_events AS v ON v.date_key = f.date_key AND v.kpi_id = f.kpi_id AND v.entity_id = f.entity_id
-WHERE v.kpi_id IS NULL
-ORDER BY {_KEYS}"""  # noqa: S608
+WHERE v.kpi_id IS NULL"""  # noqa: S608
 
 
 def _differing(name: str, now: str, before: str, columns: str) -> str:

@@ -44,7 +44,7 @@ Maker = Callable[[Warehouse, Catalogue, Days], KpiTables]
 MAKERS: dict[str, Maker] = {
     "in memory": InMemory,
     "days pulled": lambda *given: InWarehouse(*given, rollups="memory"),
-    "in the warehouse": lambda *given: InWarehouse(*given, rollups="warehouse"),
+    "in the warehouse": lambda *given: InWarehouse(*given, rollups="warehouse", cells=50_000),
 }
 
 

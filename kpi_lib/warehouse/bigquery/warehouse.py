@@ -86,11 +86,7 @@ class BigQueryWarehouse:
         held = staging.tables.get(table)
         listed = ", ".join(f"`{name}`" for name in columns)
         if held is not None and held.how != "days":
-            job = self.session.query(
-                f"INSERT INTO {held.rows.quoted} ({listed}) SELECT {listed} FROM (\n{text}\n)",  # noqa: S608
-                table, bound,
-            )  # fmt: skip
-            return int(job.num_dml_affected_rows or 0)
+            return self._add(text, bound, table, held)
         if held is not None:
             raise DefinitionError("Rows cannot be added to days that are being replaced.", where=table)
         published = self.places.published(table)
@@ -138,6 +134,8 @@ class BigQueryWarehouse:
     ) -> int:
         """Put the rows of one GoogleSQL SELECT in place of all rows of their dates.
 
+        A run may do so again, for other dates.
+
         Raises
         ------
         FrameError
@@ -146,13 +144,23 @@ class BigQueryWarehouse:
         if not self.exists(table):
             return self.build(table, select_sql, params)
         text, bound = self._placed(select_sql, params)
+        held, staged = self.columns(table), self._writable().tables.get(table)
+        if staged is not None and staged.how == "days":
+            return self._add(text, bound, table, staged)
         place = self._days_of(table)
         self.session.query(text, table, bound, destination=place, guard=True)
         columns, count = self._made(place, table)
-        held = self.columns(table)
         require_columns(table, held, columns, date_column)
         self._stage_days(table, place, held, date_column)
         return count
+
+    def _add(self, text: str, bound: dict[str, object], table: str, held: Staged) -> int:
+        listed = ", ".join(f"`{name}`" for name in held.columns)
+        job = self.session.query(
+            f"INSERT INTO {held.rows.quoted} ({listed}) SELECT {listed} FROM (\n{text}\n)",  # noqa: S608
+            table, bound,
+        )  # fmt: skip
+        return int(job.num_dml_affected_rows or 0)
 
     def _days_of(self, table: str) -> Place:
         staging = self._writable()

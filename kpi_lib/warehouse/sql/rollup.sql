@@ -297,4 +297,3 @@ SELECT
   prior_reason,
   delta_reason
 FROM compared
-ORDER BY as_of_date, kpi_id, entity_id, window_name, comparison
