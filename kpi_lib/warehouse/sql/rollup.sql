@@ -33,6 +33,8 @@ measured AS (
     s.kpi_id,
     s.entity_id,
     d.date_key,
+    s.kind,
+    s.is_money,
     f.value,
     CASE s.kind WHEN 'ratio' THEN f.numerator WHEN 'sum' THEN f.value WHEN 'average' THEN f.value END AS added,
     IF(s.kind = 'ratio', f.denominator, NULL) AS below,
@@ -52,15 +54,14 @@ sizes AS (
   SELECT
     m.kpi_id,
     m.entity_id,
-    s.is_money
+    m.is_money
     AND COALESCE(MAX(ABS(m.added * 100.0 - ROUND(m.added * 100.0))) <= 0.0001, TRUE)
     AND COALESCE(SUM(ABS(m.added)) < 9.0e13, TRUE) AS is_in_cents,
     51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.added)), 0.0)) / LN(2.0)) AS added_bits,
     51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.below)), 0.0)) / LN(2.0)) AS below_bits
   FROM measured AS m
-  INNER JOIN series AS s ON s.kpi_id = m.kpi_id AND s.entity_id = m.entity_id
   WHERE m.is_there
-  GROUP BY m.kpi_id, m.entity_id, s.is_money
+  GROUP BY m.kpi_id, m.entity_id, m.is_money
 ),
 units AS (
   -- What the whole parts of a series are divided by; the finer part has 37 bits more.
@@ -142,9 +143,8 @@ extremes AS (
     m.entity_id,
     MIN(m.value) AS smallest,
     MAX(m.value) AS largest
-  FROM sides AS x
-  INNER JOIN measured AS m ON m.date_key BETWEEN x.start_date AND x.end_date AND m.is_there
-  INNER JOIN series AS s ON s.kpi_id = m.kpi_id AND s.entity_id = m.entity_id AND s.kind IN ('min', 'max')
+  FROM (SELECT * FROM measured WHERE is_there AND kind IN ('min', 'max')) AS m
+  INNER JOIN sides AS x ON m.date_key BETWEEN x.start_date AND x.end_date
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
 counted AS (
@@ -155,11 +155,11 @@ counted AS (
     m.kpi_id,
     m.entity_id,
     COUNT(DISTINCT v.member_id) AS members
-  FROM sides AS x
-  INNER JOIN kpi.fact_kpi_event AS v ON v.date_key BETWEEN x.start_date AND x.end_date
-  INNER JOIN kpi.entity_above AS a ON a.entity_id = v.entity_id
-  INNER JOIN measured AS m
-    ON m.kpi_id = v.kpi_id AND m.entity_id = a.above_id AND m.date_key = v.date_key AND m.is_there
+  FROM (SELECT * FROM measured WHERE is_there AND kind = 'distinct') AS m
+  INNER JOIN kpi.entity_above AS a ON a.above_id = m.entity_id
+  INNER JOIN kpi.fact_kpi_event AS v
+    ON v.kpi_id = m.kpi_id AND v.entity_id = a.entity_id AND v.date_key = m.date_key
+  INNER JOIN sides AS x ON m.date_key BETWEEN x.start_date AND x.end_date
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
 spans AS (
@@ -214,8 +214,8 @@ valued AS (
     p.kind = 'ratio' AND p.below = 0.0 AS has_no_base,
     COALESCE(IF(p.is_stock, p.end_date, p.start_date) < p.first_there, TRUE) AS is_before_history
   FROM spans AS p
-  LEFT JOIN measured AS l
-    ON p.is_stock AND l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
+  LEFT JOIN (SELECT kpi_id, entity_id, date_key, value FROM measured WHERE kind = 'last') AS l
+    ON l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
   LEFT JOIN extremes AS x
     ON x.kpi_id = p.kpi_id AND x.entity_id = p.entity_id
     AND x.start_date = p.start_date AND x.end_date = p.end_date
