@@ -16,6 +16,7 @@ from kpi_lib.domains.winery.sample import Sample, make
 from kpi_lib.periods import dim_date
 from kpi_lib.quality import CheckResult, GateResult, validate
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
+from tests.part_of_suites import suites_of
 
 AS_OF = dt.date(2026, 10, 6)
 SUITES = Path(__file__).parents[1] / "expectations" / "winery"
@@ -51,6 +52,11 @@ class BuiltWinery:
             first_day=self.first_day,
             last_day=AS_OF,
         )
+
+    def gate_of(self, *tables: str, as_of: dt.date = AS_OF) -> GateResult:
+        """Run the suites of these tables, and every reconciliation."""
+        with suites_of(SUITES, *tables) as folder:
+            return self.gate(folder, as_of)
 
     @contextmanager
     def damaged(self, *statements: str) -> Iterator[None]:
