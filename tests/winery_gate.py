@@ -94,7 +94,7 @@ def built_winery(
     catalogue = catalogue or load_catalogue("winery")
     sample = edit(make(AS_OF, years=2))
     write_sources(sample.frames, catalogue, folder / "landing", sample.manifest)
-    with DuckDBWarehouse.open(folder / "winery.duckdb", LAYERS) as warehouse:
+    with DuckDBWarehouse.open(":memory:", LAYERS) as warehouse:
         loads = load_sources(warehouse, catalogue, folder / "landing")
         required = [source.name for source in catalogue.sources if source.required]
         first_day = loads[loads["source"].isin(required)]["loaded_from"].min().date()

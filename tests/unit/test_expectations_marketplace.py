@@ -47,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp("market-gate")
     sample = make(AS_OF)
     write_sources(sample.frames, CATALOGUE, folder / "landing", sample.manifest)
-    with DuckDBWarehouse.open(folder / "test.duckdb", physical_layers(CATALOGUE)) as warehouse:
+    with DuckDBWarehouse.open(":memory:", physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, folder / "landing")
         scorecard.build_tables(warehouse, CATALOGUE, AS_OF)
         now = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
