@@ -28,6 +28,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what is imported by now and stays until the end."""
+    """Spare the garbage collector what stays until the end, and looking for more so often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.compute import dashboard_from_facts, unpivot
 from kpi_lib.domains.winery.sample import Sample, make
 from kpi_lib.periods import dim_date
-from kpi_lib.quality import CheckResult, GateResult, validate
+from kpi_lib.quality import CheckResult, GateResult, gate, validate
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
 from tests.part_of_suites import suites_of
 
@@ -53,9 +54,12 @@ class BuiltWinery:
             last_day=AS_OF,
         )
 
-    def gate_of(self, *tables: str, as_of: dt.date = AS_OF) -> GateResult:
-        """Run the suites of these tables, and every reconciliation."""
-        with suites_of(SUITES, *tables) as folder:
+    def gate_of(self, *tables: str, as_of: dt.date = AS_OF, reconciled: bool = False) -> GateResult:
+        """Run the suites of these tables, and the reconciliations where that is asked for."""
+        with suites_of(SUITES, *tables) as folder, pytest.MonkeyPatch.context() as patch:
+            if not reconciled:
+                patch.setattr(gate, "derive", lambda *_: ())
+                patch.setattr(gate, "read_reconciliations", lambda _: ())
             return self.gate(folder, as_of)
 
     @contextmanager
