@@ -84,8 +84,8 @@ class Releases:
             raise DefinitionError(
                 f"What is published here is of profile '{owner}', not of '{self.profile}'.",
                 where=str(self.folder),
-                remedy=f"Give '{self.profile}' a path of its own in kpi.toml. If it was only renamed, write its "
-                f'name under "profile" in {file}.',
+                remedy=f"Give '{self.profile}' a path of its own in kpi.toml. If it was only renamed, write "
+                f'its name under "profile" in {file}.',
             )
         return data
 

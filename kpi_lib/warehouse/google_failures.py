@@ -195,10 +195,13 @@ def _answered(error: BaseException, place: Place, where: str) -> KpiError:
 
 def elsewhere(place: Place, where: str, detail: str, found: str = "") -> KpiError:
     """Return the error of a dataset that lies in another location."""
-    lies = f" lies in {found}" if found else " is in another location"
+    says = f"and the profile says {place.location}"
     return AccessError(
-        f"A dataset{lies}, and the profile says {place.location}: {detail.rstrip('.')}.", where=where,
-        remedy="Set `location` of the profile; one night reads and writes in one location only.",
+        f"Dataset {detail} lies in {found}, {says}."
+        if found
+        else f"A dataset is in another location, {says}: {detail.rstrip('.')}.",
+        where=where,
+        remedy="Set `location` of the profile, or move the dataset; a night works in one location.",
     )  # fmt: skip
 
 
@@ -213,7 +216,8 @@ def _absent(text: str, place: Place, where: str) -> KpiError:
     if kind == "dataset":
         return AccessError(
             f"There is no dataset {name} in {place.location}, or this account may not see it.", where=where,
-            remedy="Look at `datasets` and `location` of the profile; `kpi doctor` checks them all.",
+            remedy="Look at `project`, `datasets` and `location` of the profile; "
+            f"`kpi doctor --profile {place.profile}` checks them all.",
         )  # fmt: skip
     if kind in ("table", "view"):
         return DefinitionError(
