@@ -111,7 +111,9 @@ def reasons(error: BaseException) -> tuple[str, ...]:
 
 def message_of(error: BaseException) -> str:
     """Return BigQuery's own sentence, without the request that it puts before it."""
-    text = " ".join(str(getattr(error, "message", "") or error).split())
+    # Errors of credentials carry the whole answer as a second argument.
+    own = error.args[0] if error.args and isinstance(error.args[0], str) else error
+    text = " ".join(str(getattr(error, "message", "") or own).split())
     text = re.sub(r"^(GET|POST|PUT|PATCH|DELETE) \S+: ", "", text)
     text = re.sub(r"( Location: \S+)?( Job ID: \S+)?$", "", text)
     return re.sub(r";? ?reason: \w+(, (location|message|debugInfo): )?.*$", "", text) or text
@@ -141,7 +143,7 @@ def _away(error: BaseException, where: str, tries: int) -> KpiError:
 def _credentials(error: BaseException, where: str) -> KpiError:
     from google.auth import exceptions as auth
 
-    login = "Run `gcloud auth application-default login`, or name a key_file in the profile."
+    login = "Look at key_file of the profile, or without one run `gcloud auth application-default login`."
     if isinstance(error, auth.DefaultCredentialsError):
         return AccessError(f"No usable credentials were found: {_short(error)}.", where=where, remedy=login)
     return AccessError(

@@ -184,11 +184,14 @@ def _check_columns(found: _Found, *, in_use: bool) -> None:
 
 def _load_record(warehouse: BigQueryWarehouse) -> pd.DataFrame:
     place = load_place(warehouse)
-    if warehouse.session.table(place, "source_load") is None:
-        raise missing_load_record(place)
-    listed = ", ".join(_LOAD_NEEDED)
-    job = warehouse.session.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
-    frame = frame_of(warehouse.session.rows(job, "source_load"))
+    listed, session = ", ".join(_LOAD_NEEDED), warehouse.session
+    try:
+        job = session.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
+    except DefinitionError as error:
+        if session.table(place, "source_load") is None:
+            raise missing_load_record(place) from error
+        raise
+    frame = frame_of(session.rows(job, "source_load"))
     return frame.astype({"loaded_at": "datetime64[us, UTC]"})
 
 
