@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from kpi_lib.catalogue import BigQueryProfile, load_catalogue, load_settings
-from kpi_lib.domains.winery.sample import make
-from kpi_lib.warehouse import write_sources
-from kpi_lib.warehouse.bigquery.open import open_published
-from kpi_lib.warehouse.bigquery.publish import last_run
+from kpi_lib.catalogue import BigQueryProfile
 from kpi_lib.warehouse.bigquery.session import Session
-from tests.bigquery.conftest import make_workspace, new_project
+from tests.bigquery.conftest import Good, kpi, published_run
 from tests.bigquery.emulator import Running
-from tests.bigquery.landing_zone import load_raw
 from tests.bigquery.proxy import Fault, proxy_to
 
-ROOT = Path(__file__).parents[2]
-CATALOGUE = load_catalogue("winery")
 NOTICE = re.compile(r'<div class="banner notice" role="status">(.*?)</div>\n')
 #: Stands for the project in what is expected.
 P = "PROJECT"
@@ -170,44 +159,6 @@ CASES: dict[str, Bad] = {
         emulator=False,
     ),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Good:
-    """A workspace after a good night; copied, never changed."""
-
-    folder: Path
-    profile: BigQueryProfile
-    #: The run that published what stands in BigQuery.
-    run: str
-
-
-@pytest.fixture(scope="module")
-def good(emulator: Running, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    folder = make_workspace(tmp_path_factory.mktemp("bad") / "good", ("winery",), new_project())
-    sample, landing = make(dt.date(2026, 11, 20), years=1), folder / "data" / "landing" / "winery"
-    write_sources(sample.frames, CATALOGUE, landing, sample.manifest)
-    profile = load_settings(folder / "kpi.toml").profile("sandbox")
-    assert isinstance(profile, BigQueryProfile)
-    load_raw(profile, CATALOGUE, landing)
-    done = kpi(folder, {}, "nightly", "--profile", "sandbox", "--only", "daily_dashboard")
-    assert done.returncode == 0, done.stderr
-    return Good(folder, profile, published_run(profile))
-
-
-def published_run(profile: BigQueryProfile) -> str:
-    with open_published(profile, "sandbox", CATALOGUE) as warehouse:
-        return last_run(warehouse)[0]
-
-
-def kpi(folder: Path, env: Mapping[str, str | None], *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does, in a process of its own."""
-    merged = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "500", **env}
-    return subprocess.run(
-        [sys.executable, "-m", "kpi_lib.cli", *words],
-        cwd=folder, env={name: value for name, value in merged.items() if value is not None},
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
 
 
 def copy_of_sources(profile: BigQueryProfile, name: str, bad: Bad) -> None:
