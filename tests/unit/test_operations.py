@@ -136,6 +136,11 @@ def test_releases_of_another_profile_are_refused(releases: Releases) -> None:
     assert (releases.record() or {})["profile"] == "local"
 
 
+def test_a_release_from_before_profiles_were_named_is_the_one_that_lies_there(releases: Releases) -> None:
+    (publish(releases, "r1") / "release.json").write_text('{"run_id": "r1"}')
+    assert releases.record() == {"run_id": "r1"}
+
+
 HOLDER = """
 import datetime as dt, sys, time
 from dataclasses import replace
