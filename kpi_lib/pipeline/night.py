@@ -28,7 +28,7 @@ from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
 from kpi_lib.pipeline.scorecard import restore
 from kpi_lib.pipeline.store import DOMAIN_ERRORS, Bench, store_of
-from kpi_lib.pipeline.unchanged import is_unchanged, newest_comes_first
+from kpi_lib.pipeline.unchanged import is_unchanged, look, newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
@@ -203,8 +203,8 @@ class _Night:
         """Return the result of a run that would change nothing, or None."""
         self.published = self.published or self.store.remembered()
         for item in self.domains:
-            if self.tables and not item.fingerprint:
-                item.fingerprint = self.store.fingerprint(item.catalogue)
+            if self.tables:
+                look(self.store, item)
         if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
         if not self.releases.intact() or not self.store.agrees(self.published):
@@ -227,6 +227,8 @@ class _Night:
     def _build(self, domain: DomainRun, bench: Bench, run: Run) -> None:
         catalogue = domain.catalogue
         try:
+            if domain.error is not None:
+                raise domain.error
             with bench.domain(catalogue, several=len(self.domains) > 1) as warehouse:
                 domain.built = build_domain(
                     warehouse,

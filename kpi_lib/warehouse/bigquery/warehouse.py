@@ -226,7 +226,7 @@ class BigQueryWarehouse:
         return self._known[place]
 
     def _ask(self, place: Place) -> dict[str, str] | None:
-        found = self.session.table(place, place.table)
+        found = self.session.table(place, place.table, ours=place.dataset in self.places.own)
         return None if found is None else {item.name: google_name(item.field_type) for item in found.schema}
 
     def _missing(self, table: str) -> WarehouseError:
