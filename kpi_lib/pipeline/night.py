@@ -60,8 +60,23 @@ def run_night(
 def run_build(
     workspace: Workspace, options: NightOptions, *, clock: Clock, progress: Reporter
 ) -> NightResult:
-    """Build, gate and publish the tables; the published pages stay as they are."""
-    return _Night(workspace, options, clock, progress, "build", pages=False).run()
+    """Build, gate and publish the tables; the published pages stay as they are.
+
+    Raises
+    ------
+    UsageError
+        When a date is asked for and the tables are of another run than the pages: they may reach further.
+    KpiError
+        Whatever else stopped the run.
+    """
+    night = _Night(workspace, options, clock, progress, "build", pages=False)
+    if options.as_of is not None and not night.store.agrees(night.published):
+        raise UsageError(
+            "The published tables are of another run than the pages here, and may reach further.",
+            where="--as-of",
+            remedy="Run `kpi nightly` first.",
+        )
+    return night.run()
 
 
 def run_render(

@@ -20,6 +20,7 @@ from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
+from kpi_lib.warehouse.bigquery.occupied import refuse_occupied
 from kpi_lib.warehouse.bigquery.open import open_published, open_staging, places_of
 from kpi_lib.warehouse.bigquery.publish import last_run, publish
 from kpi_lib.warehouse.bigquery.session import Session
@@ -114,6 +115,7 @@ class BigQueryBench:
         del several
         owner = owner_name(self.run.run_id, machine(self.workspace))
         warehouse = open_staging(self.session, catalogue, owner)
+        refuse_occupied(warehouse, catalogue)
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse

@@ -29,6 +29,9 @@ UNTIL = dt.date(2026, 11, 20)
 FIRST = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 
 
+INDEX = "build/site/api/v1/index.json"
+
+
 @dataclass(frozen=True)
 class Pair:
     """A folder whose nights run on the embedded warehouse, and one whose nights run on BigQuery."""
@@ -42,9 +45,11 @@ class Pair:
         return night(self.local, "local", minute, **options), night(self.cloud, "sandbox", minute, **options)
 
 
-def night(folder: Path, profile: str, minute: int, **options: Any) -> NightResult:
+def night(
+    folder: Path, profile: str, minute: int, domains: tuple[str, ...] = (), **options: Any
+) -> NightResult:
     """Run a night in this process."""
-    workspace = Workspace(load_settings(folder / "kpi.toml"), profile)
+    workspace = Workspace(load_settings(folder / "kpi.toml"), profile, domains)
     now = FIRST + dt.timedelta(minutes=minute)
     return run_night(
         workspace,
@@ -147,3 +152,8 @@ def left_in_staging(profile: BigQueryProfile, domains: tuple[str, ...] = DOMAINS
     ]
     session.close()
     return found
+
+
+def run_id(minute: int) -> str:
+    """Return what a night is called."""
+    return f"{FIRST + dt.timedelta(minutes=minute):%Y%m%dT%H%M%SZ}"

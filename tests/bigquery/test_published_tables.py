@@ -7,17 +7,13 @@ import pytest
 
 from kpi_lib.catalogue import BigQueryProfile, load_catalogue
 from kpi_lib.errors import DefinitionError, KpiError, RunError
-from kpi_lib.pipeline import scorecard
-from kpi_lib.warehouse.bigquery.layout import layout_of
 from kpi_lib.warehouse.bigquery.occupied import refuse_occupied
 from kpi_lib.warehouse.bigquery.open import open_staging
-from kpi_lib.warehouse.bigquery.publish import publish
 from kpi_lib.warehouse.bigquery.staging import owner_name
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
-from kpi_lib.warehouse.tables import declared_types
 from tests.bigquery.conftest import new_project
 from tests.bigquery.emulator import Running
-from tests.bigquery.test_faults import NOW, frame, make_profile, put, session_of
+from tests.bigquery.test_faults import frame, make_profile, put, session_of
 
 TABLE = "mart.agg_daily_revenue"
 CATALOGUE = load_catalogue("winery")
@@ -82,14 +78,11 @@ def test_a_transaction_that_fails_leaves_the_rows_in_the_new_type(profile: BigQu
     assert seen(broken) == ("INTEGER", [7, 8])
 
 
-@pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
-def test_a_view_where_a_run_writes_is_told_before_the_work(profile: BigQueryProfile, kind: str) -> None:
+def test_a_view_where_a_run_writes_is_told_before_the_work(profile: BigQueryProfile) -> None:
     warehouse = opened(profile, RUNS[0])
     refuse_occupied(warehouse, CATALOGUE)
     place = warehouse.places.published("kpi.fact_kpi_daily")
-    if kind != "VIEW":
-        pytest.skip("the emulator has none")
-    warehouse.session.query(f"CREATE {kind} {place.quoted} AS SELECT 1 AS n", "view")
+    warehouse.session.query(f"CREATE VIEW {place.quoted} AS SELECT 1 AS n", "view")
     with pytest.raises(DefinitionError, match=rf"{place.path} is of kind VIEW.*Drop it") as found:
         refuse_occupied(warehouse, CATALOGUE)
     assert found.value.exit_code == 2
@@ -104,7 +97,11 @@ def test_facts_of_twelve_years_stay_below_the_limit_of_partitions(profile: BigQu
         put(warehouse, run, before)
     session, place = warehouse.session, warehouse.places.published("kpi.fact_kpi_daily")
     table = session.table(place, "facts")
-    assert table is not None and table.num_rows == days
+    assert table is not None
     assert (table.time_partitioning.field, table.time_partitioning.type_) == ("date_key", "MONTH")
-    asked = f"SELECT COUNT(DISTINCT DATE_TRUNC(date_key, MONTH)) AS n, MIN(value) AS v FROM {place.quoted}"
-    assert session.rows(session.query(asked, "count"), "count").to_pylist() == [{"n": 145, "v": 2.0}]
+    asked = (
+        "SELECT COUNT(*) AS days, COUNT(DISTINCT DATE_TRUNC(date_key, MONTH)) AS months, MIN(value) AS least "
+        f"FROM {place.quoted}"
+    )
+    found = session.rows(session.query(asked, "count"), "count").to_pylist()
+    assert found == [{"days": days, "months": 145, "least": 2.0}]
