@@ -155,7 +155,6 @@ class BigQueryBench:
                 {name: self.expected[name] for name in chosen},
                 domains,
                 str(record["run_id"]),
-                dt.datetime.fromisoformat(str(record["published_at"])),
             )
 
     def account(self) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def staged(profile: BigQueryProfile, run: str, value: float) -> BigQueryWarehous
 
 
 def put(warehouse: BigQueryWarehouse, run: str, expected: str) -> int:
-    return publish({"winery": warehouse}, {"winery": expected}, {"winery": {"as_of": run}}, run, NOW)
+    return publish({"winery": warehouse}, {"winery": expected}, {"winery": {"as_of": run}}, run)
 
 
 def published(profile: BigQueryProfile) -> list[float]:

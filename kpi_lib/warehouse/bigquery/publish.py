@@ -8,7 +8,6 @@ transaction (``docs/adr/0011-bigquery-publishes-in-one-transaction.md``).
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +42,6 @@ def publish(
     expected: Mapping[str, str],
     records: Mapping[str, Mapping[str, Any]],
     run_id: str,
-    published_at: dt.datetime,
 ) -> int:
     """Publish what the warehouses' staging holds, all or nothing; return the number of tables.
 
@@ -55,7 +53,7 @@ def publish(
         By domain: the run that is published, as it was when this one began.
     records
         By domain: what the run remembers of it.
-    run_id, published_at
+    run_id
         This run.
 
     Raises
@@ -64,7 +62,7 @@ def publish(
         When another run has published in between; nothing is changed then.
     """
     first, made, moved = [], [], []
-    params: dict[str, object] = {"run_id": run_id, "published_at": published_at}
+    params: dict[str, object] = {"run_id": run_id}
     for number, (domain, warehouse) in enumerate(warehouses.items()):
         staging = _staging(warehouse)
         record = warehouse.places.published(PUBLISHED_RUN)
@@ -76,9 +74,10 @@ def publish(
             place = _written(warehouse, table)
             made += _prepare(warehouse, table, staged, place)
             moved += _move(staged, place)
+        # The newest row is in force, so one clock must say it: those of two machines may differ.
         moved.append(
             f"INSERT INTO {record.quoted} (run_id, published_at, record) "  # noqa: S608
-            f"VALUES (@run_id, @published_at, @record_{number})"
+            f"VALUES (@run_id, CURRENT_TIMESTAMP(), @record_{number})"
         )
     session = next(iter(warehouses.values())).session
     body = ";\n".join(["BEGIN TRANSACTION", *moved, "COMMIT TRANSACTION"])
