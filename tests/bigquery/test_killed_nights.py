@@ -51,7 +51,7 @@ if __name__ == "__main__":
         module, owner, name = place.split(":")
         die = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
         setattr(getattr(importlib.import_module(module), owner), name, die)
-    print(night(Path(folder), profile, int(minute)).status)
+    print(night(Path(folder), profile, int(minute), force=bool(place)).status)
 """
 #: Everything is built, checked and drawn.
 BEFORE_PUBLISHING = {
