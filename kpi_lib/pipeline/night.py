@@ -121,12 +121,13 @@ class _Night:
         except OSError as error:
             raise storage_error(error, self.workspace.runs) from error
         now = self.clock()
-        with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
+        with run_lock(self.workspace.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
             # Another run may have published while this one waited for its turn.
             self.published = self.releases.record() or {}
             run = Run.start(
-                self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
-            )
+                self.workspace.runs, self.clock, self.progress.step,
+                kind=self.kind, profile=self.workspace.name, code_version=self.code,
+            )  # fmt: skip
             try:
                 unchanged = self._unchanged()
                 if unchanged is not None:
@@ -134,7 +135,7 @@ class _Night:
                     return unchanged
                 return self._run(run)
             except OSError as error:
-                mapped = storage_error(error, self.workspace.settings.output)
+                mapped = storage_error(error, self.workspace.output)
                 self._fail(run, mapped)
                 raise mapped from error
             except UsageError as error:
@@ -422,9 +423,9 @@ class _Night:
         )
 
     def _site(self) -> Path:
-        return self.workspace.settings.output / "site" / "index.html"
+        return self.workspace.output / "site" / "index.html"
 
     def _pdfs(self, domains: Mapping[str, Any]) -> tuple[Path, ...]:
-        folder = self.workspace.settings.output / "pdf"
+        folder = self.workspace.output / "pdf"
         dates = {item.get("as_of") for item in domains.values()}
         return tuple(sorted(file for date in dates for file in folder.glob(f"*-{date}.pdf")))

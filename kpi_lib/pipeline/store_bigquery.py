@@ -42,7 +42,7 @@ class BigQueryStore:
     @property
     def name(self) -> str:
         """What the profile is called."""
-        return self.workspace.profile_name or self.workspace.settings.default_profile
+        return self.workspace.name
 
     @cached_property
     def session(self) -> Session:
