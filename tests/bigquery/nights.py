@@ -22,6 +22,7 @@ from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.tables import physical_layers
 from tests.bigquery.conftest import make_workspace
 from tests.bigquery.landing_zone import load_raw
+from tests.bigquery.test_parity import LABEL, contents
 
 DOMAINS = ("winery", "marketplace")
 UNTIL = dt.date(2026, 11, 20)
@@ -29,7 +30,7 @@ UNTIL = dt.date(2026, 11, 20)
 FIRST = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 
 
-INDEX = "build/site/api/v1/index.json"
+INDEX = "site/api/v1/index.json"
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,13 @@ def ordered(warehouse: Warehouse, table: str) -> pd.DataFrame:
 
 
 def site(folder: Path) -> dict[str, bytes]:
-    """Return every file that readers see, but PDFs, which tell the instant of their making."""
-    places = [folder / "build" / name for name in ("site", "private")]
+    """Return every file that readers see, without the name of the profile that its pages may carry."""
+    own = folder / "build" / "sandbox"
+    output = own if own.is_dir() else folder / "build"
     return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for place in places
-        for file in sorted(place.rglob("*"))
-        if file.is_file() and file.suffix != ".pdf"
+        f"{part}/{name}": content.replace(LABEL, b"")
+        for part in ("site", "private")
+        for name, content in contents(output / part).items()
     }
 
 
