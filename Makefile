@@ -16,7 +16,7 @@ report: $(VENV)/.run ## install, make sample data where there is none, run the n
 	@$(BIN)/kpi nightly
 
 test: $(VENV)/.dev ## the default tests: about a minute, no browser, no Quarto, no cloud
-	TZ=$(or $(TZ),UTC) $(BIN)/python -m pytest -n 2 -m "not slow and not googlesql and not browser and not bigquery" $(TESTS)
+	TZ=$(or $(TZ),UTC) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not googlesql and not browser and not bigquery" $(TESTS)
 
 install: $(VENV)/.dev ## everything a developer needs, into .venv
 

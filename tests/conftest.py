@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 
@@ -24,3 +25,10 @@ if hasattr(time, "tzset"):
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own KPI_TOML must not steer the tests."""
     monkeypatch.delenv("KPI_TOML", raising=False)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end, and looking for more so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -59,7 +59,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.catalogue = marketplace_catalogue(folder)
         self.scorecard: Scorecard = load_scorecard(FOLDER)
-        self.warehouse = DuckDBWarehouse.open(folder / "test.duckdb", physical_layers(self.catalogue))
+        self.warehouse = DuckDBWarehouse.open(":memory:", physical_layers(self.catalogue))
         self.rows: dict[str, list[dict[str, Any]]] = {source.name: [] for source in self.catalogue.sources}
         for number, code, name in (
             ("1", "4000", "Services Revenue"),

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from kpi_lib.catalogue import Catalogue, load_catalogue
 from kpi_lib.compute import dashboard_from_facts, unpivot
 from kpi_lib.domains.winery.sample import Sample, make
 from kpi_lib.periods import dim_date
-from kpi_lib.quality import CheckResult, GateResult, validate
+from kpi_lib.quality import CheckResult, GateResult, gate, validate
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
+from tests.part_of_suites import suites_of
 
 AS_OF = dt.date(2026, 10, 6)
 SUITES = Path(__file__).parents[1] / "expectations" / "winery"
@@ -51,6 +53,14 @@ class BuiltWinery:
             first_day=self.first_day,
             last_day=AS_OF,
         )
+
+    def gate_of(self, *tables: str, as_of: dt.date = AS_OF, reconciled: bool = False) -> GateResult:
+        """Run the suites of these tables, and the reconciliations where that is asked for."""
+        with suites_of(SUITES, *tables) as folder, pytest.MonkeyPatch.context() as patch:
+            if not reconciled:
+                patch.setattr(gate, "derive", lambda *_: ())
+                patch.setattr(gate, "read_reconciliations", lambda _: ())
+            return self.gate(folder, as_of)
 
     @contextmanager
     def damaged(self, *statements: str) -> Iterator[None]:
@@ -88,7 +98,7 @@ def built_winery(
     catalogue = catalogue or load_catalogue("winery")
     sample = edit(make(AS_OF, years=2))
     write_sources(sample.frames, catalogue, folder / "landing", sample.manifest)
-    with DuckDBWarehouse.open(folder / "winery.duckdb", LAYERS) as warehouse:
+    with DuckDBWarehouse.open(":memory:", LAYERS) as warehouse:
         loads = load_sources(warehouse, catalogue, folder / "landing")
         required = [source.name for source in catalogue.sources if source.required]
         first_day = loads[loads["source"].isin(required)]["loaded_from"].min().date()

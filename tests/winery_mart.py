@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -108,7 +107,6 @@ def of_frames(catalogue: Catalogue, frames: Mapping[str, pd.DataFrame]) -> dict[
 
 
 def build_mart(
-    folder: Path,
     tables: Mapping[str, pa.Table],
     *,
     first_day: dt.date = DAY,
@@ -121,7 +119,7 @@ def build_mart(
     ``loads`` says what a source covers where that is not the whole span; None leaves its record out.
     """
     catalogue = catalogue or load_catalogue("winery")
-    with DuckDBWarehouse.open(folder / "winery.duckdb", LAYERS) as warehouse:
+    with DuckDBWarehouse.open(":memory:", LAYERS) as warehouse:
         for name, rows in tables.items():
             warehouse.replace_arrow(f"raw.{name}", rows)
         warehouse.replace("raw.source_load", _loads(tables, first_day, last_day, loads or {}))

@@ -71,7 +71,7 @@ class Inspector:
         self._personal = frozenset(personal)
         self._known = frozenset(known)
         self._gx = _load()
-        self._source: Any = None
+        self._frames: Any = None
 
     def build(self, suite: Suite, rule: Rule) -> Expectation:
         """Return the expectation object of a rule.
@@ -128,15 +128,15 @@ class Inspector:
             ]
 
     def _batch(self, frame: pd.DataFrame) -> Batch:
-        if self._source is None:
+        if self._frames is None:
             from great_expectations.data_context.types.base import ProgressBarsConfig
 
             context = self._gx.get_context(mode="ephemeral")
             context.variables.progress_bars = ProgressBarsConfig(globally=False)
-            self._source = context.data_sources.add_pandas("profiles")
-        name = f"frame_{len(self._source.assets)}"
-        definition = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-        batch: Batch = definition.get_batch(batch_parameters={"dataframe": frame})
+            asset = context.data_sources.add_pandas("profiles").add_dataframe_asset("profile")
+            # One for all frames: with every further asset the library writes its configuration anew.
+            self._frames = asset.add_batch_definition_whole_dataframe("profile")
+        batch: Batch = self._frames.get_batch(batch_parameters={"dataframe": frame})
         return batch
 
     def _result(

@@ -138,6 +138,7 @@ def test_a_parent_counts_everybody_once_and_a_day_that_is_missing_counts_nobody(
     same(theirs, rollup(facts, definitions, ["2025-06-08"], events=events, loaded=loaded))
 
 
+@pytest.mark.googlesql
 def test_google_runs_it_to_the_same_numbers() -> None:
     """The third opinion: Google's reference implementation, over literals in place of the tables."""
     zetasql = pytest.importorskip("tests.zetasql_catalog")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,11 +40,20 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def warehouse(landing: Path, tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse.open(tmp_path / "test.duckdb", physical_layers(CATALOGUE)) as opened:
+@pytest.fixture(scope="module")
+def built_once(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse file with the tables of the newest day; copied, never changed."""
+    file = tmp_path_factory.mktemp("built") / "test.duckdb"
+    with DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as opened:
         load_sources(opened, CATALOGUE, landing)
         scorecard.build_tables(opened, CATALOGUE, AS_OF)
+    return file
+
+
+@pytest.fixture
+def warehouse(built_once: Path, tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    file = shutil.copy(built_once, tmp_path)
+    with DuckDBWarehouse.open(file, physical_layers(CATALOGUE)) as opened:
         yield opened
 
 

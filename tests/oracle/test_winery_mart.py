@@ -31,9 +31,8 @@ def made() -> sample.Sample:
 
 
 @pytest.fixture(scope="module")
-def mart(made: sample.Sample, tmp_path_factory: pytest.TempPathFactory) -> Mart:
-    folder = tmp_path_factory.mktemp("mart")
-    return build_mart(folder, of_frames(CATALOGUE, made.frames), first_day=FIRST, last_day=UNTIL)
+def mart(made: sample.Sample) -> Mart:
+    return build_mart(of_frames(CATALOGUE, made.frames), first_day=FIRST, last_day=UNTIL)
 
 
 @pytest.fixture(scope="module")

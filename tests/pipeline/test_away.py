@@ -22,7 +22,7 @@ kind = "bigquery"
 project = "{PROJECT}"
 [profiles.prod.deadlines]
 request = 1
-outage = 1
+outage = 0.3
 first_wait = 0.05
 longest_wait = 0.2
 [profiles.prod.datasets]

@@ -96,21 +96,44 @@ VISITS = [
 LAST = 6
 
 
-@pytest.fixture
-def stalls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one domain of its own; the current folder of the test."""
-    folder = tmp_path / "stalls"
+def new_stalls(place: Path) -> Path:
+    folder = place / "stalls"
     for name, text in FILES.items():
-        file = tmp_path / "domains" / "stalls" / name
+        file = place / "domains" / "stalls" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     folder.mkdir()
     (folder / "kpi.toml").write_text(
-        f'domains = ["stalls"]\ndomain_folders = ["{tmp_path / "domains"}"]\n[site]\ntitle = "Stalls"\n'
+        f'domains = ["stalls"]\ndomain_folders = ["{place / "domains"}"]\n[site]\ntitle = "Stalls"\n'
     )
+    return folder
+
+
+@pytest.fixture
+def stalls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one domain of its own; the current folder of the test."""
+    folder = new_stalls(tmp_path)
     monkeypatch.chdir(folder)
     land(folder, VISITS)
     return folder
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a project after a night; read, never changed."""
+    folder = new_stalls(tmp_path_factory.mktemp("made"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        land(folder, VISITS)
+        outcome = call("nightly", "--renderer", "embedded")
+        assert outcome.code == 0, outcome.err
+    return folder
+
+
+@pytest.fixture
+def made(made_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(made_once)
+    return made_once
 
 
 def land(folder: Path, visits: list[tuple[int, int, str | None]], last: int = LAST) -> None:
@@ -131,29 +154,25 @@ def table(folder: Path, sql: str) -> list[tuple[object, ...]]:
         return con.sql(sql).fetchall()
 
 
-def test_guests_are_counted_once_by_day_by_window_and_by_parent(stalls: Path) -> None:
-    outcome = call("nightly", "--renderer", "embedded")
-    assert outcome.code == 0, outcome.err
+def test_guests_are_counted_once_by_day_by_window_and_by_parent(made: Path) -> None:
     daily = "select entity_id, list(value order by date_key) from stalls_kpi.fact_kpi_daily where kpi_id = 2"
-    assert table(stalls, f"{daily} group by 1 order by 1") == [
+    assert table(made, f"{daily} group by 1 order by 1") == [
         (0, [0.0, 2.0, 0.0, 1.0, 2.0, 0.0]),
         (1, [0.0, 1.0, 0.0, 1.0, 1.0, 0.0]),
         (2, [0.0, 2.0, 0.0, 0.0, 1.0, 0.0]),
     ]
     shown = "select as_of_date, entity_id, mtd_value from stalls_kpi.agg_kpi_dashboard where kpi_id = 2"
-    newest = table(stalls, f"{shown} and as_of_date in ('2026-11-04', '2026-11-06') order by 1, 2")
+    newest = table(made, f"{shown} and as_of_date in ('2026-11-04', '2026-11-06') order by 1, 2")
     assert [(entity, value) for _, entity, value in newest] == [
         (0, 3.0), (1, 2.0), (2, 2.0),
         (0, 3.0), (1, 2.0), (2, 3.0),
     ]  # fmt: skip
 
 
-def test_the_warehouse_itself_counts_the_same(stalls: Path) -> None:
-    assert call("nightly", "--renderer", "embedded").code == 0
+def test_the_warehouse_itself_counts_the_same(made: Path, tmp_path: Path) -> None:
     known = load_catalogue("stalls")
-    file = (stalls / "data" / "warehouse.duckdb").resolve()
-    copy = stalls / "copy.duckdb"
-    copy.write_bytes(file.read_bytes())
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes((made / "data" / "warehouse.duckdb").read_bytes())
     loaded = (dt.date(2026, 11, 1), dt.date(2026, 11, LAST))
     with DuckDBWarehouse.open(copy, physical_layers(known)) as warehouse:
         load_spans(warehouse, known, pd.date_range(*loaded).to_numpy())
@@ -224,14 +243,13 @@ def test_what_is_wrong_with_the_events_is_told_by_check(
     assert said in outcome.out + outcome.err
 
 
-def test_the_gate_counts_the_guests_of_each_day_itself(stalls: Path) -> None:
-    assert call("nightly", "--renderer", "embedded").code == 0
+def test_the_gate_counts_the_guests_of_each_day_itself(made: Path, tmp_path: Path) -> None:
     known = load_catalogue("stalls")
     rule = next(
         item for item in derive(known, dt.date(2026, 11, LAST)) if item.name == "distinct_count_of_each_day"
     )
-    copy = stalls / "copy.duckdb"
-    copy.write_bytes((stalls / "data" / "warehouse.duckdb").resolve().read_bytes())
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes((made / "data" / "warehouse.duckdb").read_bytes())
     with DuckDBWarehouse.open(copy, physical_layers(known)) as warehouse:
         assert warehouse.query(rule.sql).empty
         facts = warehouse.query("SELECT * FROM kpi.fact_kpi_daily")

@@ -77,6 +77,7 @@ def test_the_same_night_again_changes_nothing(published: Path, kpi: Kpi) -> None
     assert site_state(published) == before
 
 
+@pytest.mark.slow
 def test_an_incremental_build_equals_a_full_one(workspace: Path, kpi: Kpi, landing: Path) -> None:
     """Earlier watermark, late rows and a deletion, refreshed step by step; then everything at once."""
 
@@ -105,6 +106,7 @@ def test_an_incremental_build_equals_a_full_one(workspace: Path, kpi: Kpi, landi
     pd.testing.assert_frame_equal(step_by_step, table())
 
 
+@pytest.mark.slow
 def test_what_changed_since_it_was_published_is_listed_with_its_cause(published: Path, kpi: Kpi) -> None:
     assert kpi("build", "--full").code == 0  # the same values again
     assert json.loads(kpi("restatements", "--format", "json").out) == []
@@ -141,24 +143,6 @@ def test_what_changed_since_it_was_published_is_listed_with_its_cause(published:
     assert "Nothing had been published by 2020-01-01" in wrong.err
 
 
-def test_a_failed_gate_publishes_nothing_and_says_which_rows(published: Path, kpi: Kpi) -> None:
-    before = site_state(published)
-    edit_source(
-        published,
-        "stg_tock_reservation",
-        lambda frame: frame.assign(party_size=frame["party_size"].where(frame.index != 7, -3)),
-    )
-    outcome = kpi("nightly", *ONLY)
-    assert outcome.code == 3
-    assert "party_size" in outcome.err
-    assert "stg_tock_reservation" in outcome.err
-    assert "Traceback" not in outcome.err
-    assert site_state(published) == before
-    status = kpi("status")
-    assert status.code == 1
-    assert "failed" in status.out
-
-
 def test_an_older_date_fills_the_archive_and_leaves_the_home_alone(published: Path, kpi: Kpi) -> None:
     site = published / "build" / "site"
     home = (site / "index.html").read_text()
@@ -188,7 +172,7 @@ def test_a_broken_notebook_fails_alone(published: Path, kpi: Kpi) -> None:
     broken = json.loads((reports / "kpi_detail.ipynb").read_text())
     broken["cells"].insert(-1, {**broken["cells"][-1], "source": ["1 / 0"], "id": "broken"})
     (reports / "kpi_detail.ipynb").write_text(json.dumps(broken))
-    outcome = kpi("nightly", "--limit", "1", "--force")
+    outcome = kpi("nightly", *ONLY, "--only", "kpi_detail", "--limit", "1", "--force")
     assert outcome.code == 1
     assert "division by zero" in outcome.out
     site = published / "build" / "site"
@@ -231,16 +215,28 @@ def test_a_day_that_has_not_happened_is_never_published(
     assert site_state(published) == before
 
 
-def test_sources_that_fall_back_stop_the_night_unless_told(published: Path, kpi: Kpi) -> None:
+def test_sources_that_fall_back_stop_the_night(published: Path, kpi: Kpi) -> None:
     before = site_state(published)
     set_loads(published, complete_through="2026-11-15")
-    outcome = kpi("nightly", *ONLY)
+    outcome = kpi("nightly")
     assert outcome.code == 3
     assert "already published" in outcome.err
     assert "stg_order" in outcome.err
-    assert site_state(published) == before
+    assert without_notice(site_state(published)) == without_notice(before)
+    assert "The night of" in banners(published)[0]
+
+
+@pytest.mark.slow
+def test_a_night_after_a_failed_one_takes_the_banner_away_and_may_be_told_to_fall_back(
+    published: Path, kpi: Kpi
+) -> None:
+    set_loads(published, complete_through="2026-11-15")
+    assert kpi("nightly").code == 3
+    assert banners(published)
     forced = kpi("nightly", *ONLY, "--force")
     assert forced.code == 0, forced.err
+    assert banners(published) == []
+    assert "notice" not in json.loads((published / "build/site/api/v1/index.json").read_text())
     assert as_of(published) == "2026-11-15"
     with duckdb.connect(str(published / "data" / "warehouse.duckdb"), read_only=True) as con:
         newest = con.sql("select max(as_of_date)::varchar from winery_kpi.agg_kpi_dashboard").fetchall()
@@ -248,6 +244,7 @@ def test_sources_that_fall_back_stop_the_night_unless_told(published: Path, kpi:
     assert "15 Nov 2026" in (published / "build" / "site" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_older_date_never_leaves_pages_that_disagree_with_the_tables(published: Path, kpi: Kpi) -> None:
     """Changed sources and an older date: the newest night runs first."""
 
@@ -324,10 +321,17 @@ def start_night(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
-    ["extract", "marts", "facts", "roll-ups", "gate", "ledger", "notebooks", "render", "check", "publish"],
+    [
+        *(
+            pytest.param(step, marks=pytest.mark.slow)
+            for step in ("extract", "marts", "facts", "roll-ups", "gate", "notebooks", "render", "check")
+        ),
+        # Everything is staged and noted, nothing is published.
+        "ledger",
+        pytest.param("publish", marks=pytest.mark.slow),
+    ],
 )
 def test_a_kill_after_any_step_leaves_the_old_or_the_new_night(published: Path, kpi: Kpi, step: str) -> None:
     before = site_state(published)
@@ -374,6 +378,7 @@ def test_validating_alone(published: Path, kpi: Kpi) -> None:
     assert "checks passed" in outcome.err
 
 
+@pytest.mark.slow
 def test_backfill_computes_a_range_again(published: Path, kpi: Kpi) -> None:
     outcome = kpi("backfill", "--from", "2026-10-01", "--to", "2026-10-03")
     assert outcome.code == 0, outcome.err
@@ -423,14 +428,6 @@ def test_nothing_is_left_lying_about(published: Path) -> None:
     }
 
 
-def broken_party(folder: Path) -> None:
-    edit_source(
-        folder,
-        "stg_tock_reservation",
-        lambda frame: frame.assign(party_size=frame["party_size"].where(frame.index != 7, -3)),
-    )
-
-
 def banners(folder: Path) -> list[str]:
     pattern = re.compile(r'<div class="banner notice" role="status">(.*?)</div>')
     pages = sorted((folder / "build" / "site").rglob("*.html"))
@@ -441,16 +438,29 @@ def banners(folder: Path) -> list[str]:
     ]
 
 
-def test_after_a_failed_night_every_page_says_so_until_the_next_good_one(published: Path, kpi: Kpi) -> None:
+def test_a_failed_gate_publishes_nothing_and_every_page_says_so_until_the_sources_are_sound(
+    published: Path, kpi: Kpi
+) -> None:
+    release = published / "data" / "warehouse.releases" / "current" / "release.json"
+    # A whole night of one report would do the same, and take a minute.
+    release.write_text(json.dumps({**json.loads(release.read_text()), "partial": False}))
     site = published / "build" / "site"
     before = site_state(published)
     good = (published / "data" / "warehouse.releases" / "current").resolve()
     kept = {path: path.read_bytes() for path in good.rglob("*") if path.is_file()}
     landing = published / "data" / "landing" / "winery" / "stg_tock_reservation.parquet"
     sound = landing.read_bytes()
-    broken_party(published)
+    edit_source(
+        published,
+        "stg_tock_reservation",
+        lambda frame: frame.assign(party_size=frame["party_size"].where(frame.index != 7, -3)),
+    )
 
-    assert kpi("nightly").code == 3
+    outcome = kpi("nightly")
+    assert outcome.code == 3
+    assert "party_size" in outcome.err
+    assert "stg_tock_reservation" in outcome.err
+    assert "Traceback" not in outcome.err
     said = banners(published)
     assert len(said) == len([page for page in site.rglob("*.html") if "archive" not in page.parts])
     assert "The night of" in said[0]
@@ -466,30 +476,15 @@ def test_after_a_failed_night_every_page_says_so_until_the_next_good_one(publish
     assert without_notice(site_state(published)) == without_notice(before)
     assert {path: path.read_bytes() for path in good.rglob("*") if path.is_file()} == kept
 
+    landing.unlink()
     assert kpi("nightly").code == 3
     assert "2 nights in a row have failed, the first on" in banners(published)[0]
     releases = [path.name for path in (published / "data" / "warehouse.releases").iterdir()]
     assert sum("-notice-" in name for name in releases) == 1
-    assert kpi("status").code == 1
+    status = kpi("status")
+    assert status.code == 1
+    assert "failed" in status.out
 
-    landing.write_bytes(sound)
-    fine = kpi("nightly", "--only", "daily_dashboard")
-    assert fine.code == 0, fine.err
-    assert banners(published) == []
-    assert "notice" not in json.loads((site / "api" / "v1" / "index.json").read_text())
-
-
-def test_sources_that_are_as_they_were_take_the_banner_back(published: Path, kpi: Kpi) -> None:
-    release = published / "data" / "warehouse.releases" / "current" / "release.json"
-    record = json.loads(release.read_text())
-    # A whole night of one report would do the same, and take a minute.
-    release.write_text(json.dumps({**record, "partial": False}))
-    landing = published / "data" / "landing" / "winery" / "stg_tock_reservation.parquet"
-    sound = landing.read_bytes()
-    before = site_state(published)
-    broken_party(published)
-    assert kpi("nightly").code == 3
-    assert site_state(published) != before
     landing.write_bytes(sound)
     again = kpi("nightly")
     assert again.code == 0

@@ -116,7 +116,8 @@ def test_a_source_loaded_from_a_later_day(tmp_path: Path) -> None:
             "AND date_key = DATE '2026-02-03'": {"fact_kpi_daily.every_active_series"},
         }.items():  # fmt: skip
             with built.damaged(statement):
-                assert names <= {f"{item.table}.{item.name}" for item in built.gate().failures("critical")}
+                gate = built.gate_of("agg_daily_revenue", "fact_kpi_daily", reconciled=True)
+                assert names <= {f"{item.table}.{item.name}" for item in gate.failures("critical")}
 
 
 def test_a_source_that_may_be_late_and_is(tmp_path: Path) -> None:
@@ -142,13 +143,16 @@ def test_a_source_that_may_be_late_and_is(tmp_path: Path) -> None:
         assert shown(built, "total_daily_revenue", "mtd")[1:] == (None, 0)
         day = "date_key = DATE '2026-10-06' AND entity_id = 0"
         with built.damaged(f"UPDATE mart.agg_daily_revenue SET member_attrition = 0 WHERE {day}"):
-            assert "agg_daily_revenue.nothing_invented" in failed(built.gate())
+            assert "agg_daily_revenue.nothing_invented" in failed(built.gate_of("agg_daily_revenue"))
         with built.damaged("UPDATE raw.source_load SET complete_through = DATE '2026-10-05'"):
-            found = failed(built.gate())["source_load.required_sources_cover_as_of"]
+            found = failed(built.gate_of("source_load", reconciled=True))[
+                "source_load.required_sources_cover_as_of"
+            ]
         assert found.severity == "critical"
         assert "stg_club_membership" not in {row["source"] for row in found.failing}
 
 
+@pytest.mark.slow
 def test_a_source_that_may_be_absent_and_is(tmp_path: Path) -> None:
     def edit(sample: Sample) -> Sample:
         frames = {name: frame for name, frame in sample.frames.items() if name != "stg_club_membership"}
@@ -186,6 +190,7 @@ def without_cave_before(first: str) -> Edit:
     return edit
 
 
+@pytest.mark.slow
 def test_a_place_that_opened_in_the_middle(tmp_path: Path) -> None:
     kept: list[Sample] = []
 
@@ -208,7 +213,7 @@ def test_a_place_that_opened_in_the_middle(tmp_path: Path) -> None:
             "DELETE FROM kpi.fact_kpi_daily WHERE entity_id = 2 AND kpi_id = 7 "
             "AND date_key = DATE '2026-09-10'"
         ):
-            found = failed(built.gate())
+            found = failed(built.gate_of("fact_kpi_daily", reconciled=True))
         assert found["fact_kpi_daily.every_active_series"].failing[0]["fact"] == "missing"
 
 
@@ -264,7 +269,9 @@ def test_a_kpi_that_began_lately(tmp_path: Path, code: str) -> None:
             f"DELETE FROM kpi.fact_kpi_daily WHERE kpi_id = {catalogue.kpi(code).id} "
             "AND entity_id = 1 AND date_key = DATE '2026-10-05'"
         ):
-            assert "fact_kpi_daily.every_active_series" in failed(built.gate())
+            assert "fact_kpi_daily.every_active_series" in failed(
+                built.gate_of("fact_kpi_daily", reconciled=True)
+            )
 
 
 def test_an_identity_holds_from_its_youngest_kpi_on() -> None:

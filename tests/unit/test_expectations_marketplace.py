@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from kpi_lib.quality import GateResult, check_suites, read_suites, validate
 from kpi_lib.warehouse import DuckDBWarehouse, load_sources, write_sources
 from kpi_lib.warehouse.tables import physical_layers
 from tests.marketplace_bench import SUITES
+from tests.part_of_suites import suites_of
 
 zetasql_catalog = pytest.importorskip("tests.zetasql_catalog")
 CATALOGUE = load_catalogue("marketplace")
@@ -29,11 +31,11 @@ Damage = Callable[[pd.DataFrame], pd.DataFrame]
 class Built:
     warehouse: DuckDBWarehouse
 
-    def gate(self) -> GateResult:
+    def gate(self, suites: Path = SUITES) -> GateResult:
         return validate(
             self.warehouse.query,
             CATALOGUE,
-            SUITES,
+            suites,
             as_of=AS_OF,
             first_day=dt.date(2022, 1, 1),
             last_day=AS_OF,
@@ -45,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp("market-gate")
     sample = make(AS_OF)
     write_sources(sample.frames, CATALOGUE, folder / "landing", sample.manifest)
-    with DuckDBWarehouse.open(folder / "test.duckdb", physical_layers(CATALOGUE)) as warehouse:
+    with DuckDBWarehouse.open(":memory:", physical_layers(CATALOGUE)) as warehouse:
         load_sources(warehouse, CATALOGUE, folder / "landing")
         scorecard.build_tables(warehouse, CATALOGUE, AS_OF)
         now = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
@@ -67,6 +69,7 @@ def test_suites_and_profiles_belong_together() -> None:
     assert used == {path.name for path in (SUITES / "profiles").glob("*.sql")}
 
 
+@pytest.mark.googlesql
 def test_google_accepts_every_profile_and_none_shows_a_person(built: Built) -> None:
     checker = zetasql_catalog.GoogleSql.of(CATALOGUE)
     card = load_scorecard(CATALOGUE.folder)
@@ -124,7 +127,8 @@ def test_damage_is_noticed_by_its_rule(built: Built, name: str) -> None:
     rows = built.warehouse.query(f"SELECT * FROM {table}")
     built.warehouse.replace(table, damage(rows.copy()))
     try:
-        gate = built.gate()
+        with suites_of(SUITES, table.rpartition(".")[2]) as suites:
+            gate = built.gate(suites)
     finally:
         built.warehouse.replace(table, rows)
     assert rule in {item.name for item in gate.failures("critical")}, [item.name for item in gate.failures()]

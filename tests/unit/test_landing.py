@@ -53,8 +53,8 @@ def landing(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def warehouse(catalogue: Catalogue, tmp_path: Path) -> Iterator[DuckDBWarehouse]:
-    with DuckDBWarehouse.open(tmp_path / "w.duckdb", physical_layers(catalogue)) as opened:
+def warehouse(catalogue: Catalogue) -> Iterator[DuckDBWarehouse]:
+    with DuckDBWarehouse.open(":memory:", physical_layers(catalogue)) as opened:
         yield opened
 
 

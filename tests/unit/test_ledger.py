@@ -270,6 +270,7 @@ def test_days_that_grew() -> None:
     assert grown_days(before.head(0), after.head(0)) == []
 
 
+@pytest.mark.googlesql
 def test_the_ledgers_sql_is_googlesql() -> None:
     zetasql = pytest.importorskip("tests.zetasql_catalog")
     known = trial(comparisons=(PRIOR_YEAR, STANDARD_COMPARISONS["prior_period"]))

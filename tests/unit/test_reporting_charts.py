@@ -60,7 +60,7 @@ def test_every_chart_is_valid_vega_lite(kind: str, code: str) -> None:
     sketch = charts.sketch(sample(), kind, winery().kpi(code))
     for spec in (sketch.wide, sketch.narrow, sketch.printed):
         if spec is not None:
-            altair.LayerChart.from_dict(spec, validate=True)
+            altair.LayerChart.validate(spec)
 
 
 def test_the_month_is_drawn_against_last_year_with_its_open_part_dashed() -> None:

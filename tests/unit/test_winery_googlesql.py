@@ -77,9 +77,9 @@ def google() -> Any:
 
 
 @pytest.fixture(scope="module")
-def mart(tmp_path_factory: pytest.TempPathFactory) -> Mart:
+def mart() -> Mart:
     rows = hand_made(CATALOGUE, **ROWS)
-    return build_mart(tmp_path_factory.mktemp("mart"), rows, last_day=NEXT, loads=LOADS)
+    return build_mart(rows, last_day=NEXT, loads=LOADS)
 
 
 def test_google_takes_every_model_and_gives_the_types_we_store(google: Any, mart: Mart) -> None:

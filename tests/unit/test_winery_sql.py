@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,13 +28,11 @@ EVENT_WINE = {"event_fee_or_wine": "Event Wine", "event_revenue_realization_date
 
 
 @pytest.fixture
-def mart(tmp_path: Path) -> Any:
+def mart() -> Any:
     """Build a mart from hand-made rows: ``mart(stg_order=[…], first_day=…)``."""
 
     def build(*, first_day: dt.date = DAY, last_day: dt.date = DAY, loads: Any = None, **rows: Any) -> Mart:
-        return build_mart(
-            tmp_path, hand_made(CATALOGUE, **rows), first_day=first_day, last_day=last_day, loads=loads
-        )
+        return build_mart(hand_made(CATALOGUE, **rows), first_day=first_day, last_day=last_day, loads=loads)
 
     return build
 
@@ -441,7 +438,7 @@ def test_cents_add_up_exactly(mart: Any) -> None:
     assert built.value("tasting_room_wine_revenue", entity="MAIN_TASTING_ROOM") == 0.3
 
 
-def test_building_a_part_gives_the_same_days_as_building_the_whole(tmp_path: Path) -> None:
+def test_building_a_part_gives_the_same_days_as_building_the_whole() -> None:
     days = [DAY + dt.timedelta(days=number) for number in range(6)]
     noons = [NOON + dt.timedelta(days=number) for number in range(6)]
     refund = {"refunded_at": noons[2], "refund_amount": Decimal(7)}
@@ -451,23 +448,20 @@ def test_building_a_part_gives_the_same_days_as_building_the_whole(tmp_path: Pat
         stg_club_membership=[{"customer_id": 1, "signup_at": noon} for noon in noons],
     )
     loads = dict.fromkeys(rows, (days[0], days[-1]))
-    (tmp_path / "a").mkdir()
-    whole = build_mart(tmp_path / "a", rows, first_day=days[0], last_day=days[-1], loads=loads).wide
-    part = build_mart(tmp_path / "b", rows, first_day=days[3], last_day=days[4], loads=loads).wide
+    whole = build_mart(rows, first_day=days[0], last_day=days[-1], loads=loads).wide
+    part = build_mart(rows, first_day=days[3], last_day=days[4], loads=loads).wide
     kept = whole[whole["date_key"].between(pd.Timestamp(days[3]), pd.Timestamp(days[4]))].reset_index(
         drop=True
     )
     pd.testing.assert_frame_equal(part, kept)
 
 
-def test_a_new_location_is_a_row_and_a_region_adds_up(tmp_path: Path) -> None:
+def test_a_new_location_is_a_row_and_a_region_adds_up() -> None:
     entities = list(CATALOGUE.entities)
     region = entities[1].model_copy(update={"id": 20, "code": "VALLEY", "rule": None})
     barn = entities[1].model_copy(update={"id": 21, "code": "BARN", "rule": "Barn", "parent": "VALLEY"})
     cave = entities[2].model_copy(update={"parent": "VALLEY"})
     changed = CATALOGUE.model_copy(update={"entities": (*entities[:2], cave, *entities[3:], region, barn)})
     rows = hand_made(CATALOGUE, stg_order=[{"location": "Barn"}, {"location": CAVE}, {"location": MAIN}])
-    wide = build_mart(tmp_path, rows, catalogue=changed).wide.set_index("entity_id")[
-        "tasting_room_wine_revenue"
-    ]
+    wide = build_mart(rows, catalogue=changed).wide.set_index("entity_id")["tasting_room_wine_revenue"]
     assert wide.to_dict() == {0: 300, 1: 100, 2: 100, 3: 0, 9: 0, 20: 200, 21: 100}
