@@ -28,6 +28,7 @@ kind = "duckdb"
 [profiles.sandbox]
 kind = "bigquery"
 project = "{project}"
+owns_views = true
 {more}
 [profiles.sandbox.deadlines]
 request = 30

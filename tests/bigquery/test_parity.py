@@ -211,7 +211,7 @@ def test_published_tables_are_partitioned_and_clustered(nights: Nights) -> None:
     session.close()
     assert laid_out == {
         "fact_kpi_daily": ("date_key", ["kpi_id", "entity_id"]),
-        "agg_kpi_dashboard": ("as_of_date", ["entity_id", "kpi_id"]),
+        "agg_kpi_dashboard": ("as_of_date", ["as_of_date", "entity_id", "kpi_id"]),
         "kpi_snapshot": ("published_at", ["as_of_date", "kpi_id", "entity_id"]),
         "dashboard_kpis": ("updated_at", ["department", "metric_key"]),
     }
