@@ -46,6 +46,8 @@ class World:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     datasets: dict[str, str] = field(default_factory=dict)
+    #: ``dataset.table`` → column → type.
+    tables: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, list[dict[str, str]]] = field(default_factory=dict)
@@ -87,6 +89,8 @@ class World:
                 "rows": [{"f": [{"v": "7"}]}] if done else [],
                 "totalRows": "1",
             }
+        if parts[1] == "datasets" and parts[3:4] == ["tables"]:
+            return self._table(parts[2], parts[4])
         if parts[1] == "datasets":
             place = self.datasets.get(parts[2])
             if place is None:
@@ -96,6 +100,16 @@ class World:
                 "location": place,
             }
         return refusal(404, "notFound", f"Not found: {line}")
+
+    def _table(self, dataset: str, name: str) -> tuple[int, dict[str, Any]]:
+        columns = self.tables.get(f"{dataset}.{name}")
+        if columns is None:
+            return refusal(404, "notFound", f"Not found: Table {PROJECT}:{dataset}.{name}")
+        return 200, {
+            "tableReference": {"projectId": PROJECT, "datasetId": dataset, "tableId": name},
+            "type": "TABLE",
+            "schema": {"fields": [{"name": key, "type": kind} for key, kind in columns.items()]},
+        }
 
     def _insert(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         configuration = body["configuration"]

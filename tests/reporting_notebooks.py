@@ -74,6 +74,7 @@ def context(**changes: Any) -> SiteContext:
         "gate": GateSummary(148, 148),
         "renderer": "embedded",
         "built_at": dt.datetime(2026, 11, 21, 8, 4, tzinfo=dt.UTC),
+        "cache": Path(__file__).parents[1] / "build" / "cache",
         "nav": (NavItem("Daily", "winery/daily.html"), NavItem("KPIs", "winery/kpi/index.html")),
     }
     return SiteContext(**{**values, **changes})

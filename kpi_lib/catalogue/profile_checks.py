@@ -39,7 +39,9 @@ def check_profiles(settings: Settings, catalogues: Sequence[Catalogue] = ()) -> 
     for name, profile in clouds.items():
         problems += _check_one(file, name, profile, catalogues)
     if all(name in clouds for name in TWINS):
-        problems += _check_twins(file, clouds, catalogues)
+        problems += _check_twins(file, clouds)
+    for pair in itertools.combinations(clouds, 2):
+        problems += _check_pair(file, pair, clouds, catalogues)
     return problems
 
 
@@ -90,9 +92,7 @@ def _check_one(
                 )  # fmt: skip
 
 
-def _check_twins(
-    file: str, clouds: Mapping[str, BigQueryProfile], catalogues: Sequence[Catalogue]
-) -> Iterator[Problem]:
+def _check_twins(file: str, clouds: Mapping[str, BigQueryProfile]) -> Iterator[Problem]:
     first, second = (clouds[name] for name in TWINS)
     fields = [name for name in BigQueryProfile.model_fields if name not in _MAY_DIFFER]
     unlike = [name for name in fields if getattr(first, name) != getattr(second, name)]
@@ -102,6 +102,12 @@ def _check_twins(
             f"It differs from '{TWINS[1]}' in more than dataset names: {', '.join(unlike)}.",
             "What runs in one is then no proof for the other.", "warning",
         )  # fmt: skip
+
+
+def _check_pair(
+    file: str, names: tuple[str, str], clouds: Mapping[str, BigQueryProfile], catalogues: Sequence[Catalogue]
+) -> Iterator[Problem]:
+    first, second = (clouds[name] for name in names)
     if first.project != second.project:
         return
     for catalogue, other in itertools.product(catalogues, catalogues):
@@ -109,7 +115,7 @@ def _check_twins(
         shared = sorted(own & set(second.own_datasets(other.domain).values()))
         if shared:
             yield Problem(
-                file, f"profiles.{TWINS[0]}.datasets",
-                f"It would write where '{TWINS[1]}' writes: {', '.join(shared)}.",
-                "Give the sandbox datasets of its own.",
+                file, f"profiles.{names[0]}.datasets",
+                f"It would write where '{names[1]}' writes: {', '.join(shared)}.",
+                "Give each profile datasets of its own.",
             )  # fmt: skip

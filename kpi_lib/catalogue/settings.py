@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kpi_lib.catalogue.checks import Problem
 from kpi_lib.catalogue.profiles import BigQueryProfile, Deadlines, DuckDBProfile, Profile
@@ -16,6 +17,9 @@ from kpi_lib.errors import DefinitionError, did_you_mean
 
 FILE = "kpi.toml"
 _KINDS: Mapping[str, type[BaseModel]] = {"duckdb": DuckDBProfile, "bigquery": BigQueryProfile}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+#: What lies in the output folder, where every profile but the default one has a folder of its own.
+_TAKEN = ("site", "pdf", "private", "runs", "state", "cache")
 SHIPPED_DOMAINS = Path(__file__).resolve().parent.parent / "domains"
 
 
@@ -63,6 +67,20 @@ class Settings(_Model):
     notebooks: NotebookLimits = NotebookLimits()
     profiles: dict[str, Profile] = Field(default_factory=lambda: dict[str, Profile](local=DuckDBProfile()))
 
+    @field_validator("profiles")
+    @classmethod
+    def _named(cls, value: dict[str, Profile]) -> dict[str, Profile]:
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"'{name}' is no profile's name: letters, digits, - and _, at most 63 of them"
+                )
+            if name.lower() in _TAKEN:
+                raise ValueError(
+                    f"a profile cannot be called '{name}': the output folder has something so called"
+                )
+        return value
+
     def profile(self, name: str | None = None) -> Profile:
         """Return the named profile, or the default one."""
         wanted = name or self.default_profile
@@ -73,6 +91,19 @@ class Settings(_Model):
                 remedy=did_you_mean(wanted, self.profiles),
             )
         return self.profiles[wanted]
+
+    def warehouse_file(self, name: str) -> Path:
+        """Return the file that a profile's reports read; its releases lie beside it."""
+        profile = self.profile(name)
+        return profile.path if isinstance(profile, DuckDBProfile) else self.root / "data" / f"{name}.duckdb"
+
+    def output_of(self, name: str) -> Path:
+        """Return where a profile's nights write: the output folder, or one of its own in it.
+
+        No other profile's pages, runs or counts may lie there
+        (``docs/adr/0012-every-profile-has-its-own-place.md``).
+        """
+        return self.output if name == self.default_profile else self.output / name
 
     def domain_folder(self, name: str) -> Path:
         """Return the folder of a domain: the user's own folders first, then the shipped ones."""
@@ -131,7 +162,7 @@ def load_settings(path: Path | str | None = None) -> Settings:
         ) from error
     except TypeError as error:
         raise DefinitionError(f"'root' cannot be set here: {error}.", where=str(file)) from error
-    return settings.model_copy(
+    settings = settings.model_copy(
         update={
             "landing": root / settings.landing,
             "output": root / settings.output,
@@ -140,6 +171,22 @@ def load_settings(path: Path | str | None = None) -> Settings:
             "profiles": {name: _rooted(profile, root) for name, profile in settings.profiles.items()},
         }
     )
+    _refuse_one_place_for_two(settings, file)
+    return settings
+
+
+def _refuse_one_place_for_two(settings: Settings, file: Path) -> None:
+    """Refuse profiles that would publish over one another."""
+    owners: dict[str, str] = {}
+    for name in settings.profiles:
+        place = settings.warehouse_file(name)
+        owner = owners.setdefault(os.path.normpath(place.with_suffix("")).casefold(), name)
+        if owner != name:
+            raise DefinitionError(
+                f"The profiles '{owner}' and '{name}' would keep their figures in one place: {place}.",
+                where=str(file),
+                remedy='Give the one that is kind = "duckdb" a path of its own.',
+            )
 
 
 def _rooted(profile: Profile, root: Path) -> Profile:

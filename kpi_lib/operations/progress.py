@@ -55,7 +55,9 @@ def describe(step: Step) -> str:
     """Return a step as a line."""
     name = f"{step.domain}: {step.name}" if step.domain else step.name
     rows = ", ".join(f"{table} {count:,}" for table, count in step.rows.items())
-    details = "; ".join(part for part in (rows, step.note) if part)
+    # The whole of what went wrong is told once, at the end.
+    note = step.note.partition("\n")[0].rstrip(":") if step.status == "failed" else step.note
+    details = "; ".join(part for part in (rows, note) if part)
     mark = {"running": "…", "done": "✓", "failed": "✗"}[step.status]
     return f"{mark} {name} {step.seconds:.1f} s{f' ({details})' if details else ''}"
 

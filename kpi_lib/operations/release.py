@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kpi_lib.errors import RunError, WarehouseError
+from kpi_lib.errors import DefinitionError, RunError, WarehouseError
 
 WAREHOUSE = "warehouse.duckdb"
 RECORD = "release.json"
@@ -33,10 +33,13 @@ class Releases:
         Where readers open the warehouse, e.g. ``data/warehouse.duckdb``.
     output
         Where readers find ``site`` and ``pdf``, e.g. ``build``.
+    profile
+        Whose they are.
     """
 
     warehouse: Path
     output: Path
+    profile: str
 
     @property
     def folder(self) -> Path:
@@ -53,7 +56,15 @@ class Releases:
         return self.link.resolve() if (self.link / RECORD).is_file() else None
 
     def record(self) -> dict[str, Any] | None:
-        """Return the record of the published release."""
+        """Return the record of the published release.
+
+        Raises
+        ------
+        WarehouseError
+            When it cannot be read.
+        DefinitionError
+            When it is another profile's.
+        """
         current = self.current()
         if current is None:
             return None
@@ -67,6 +78,15 @@ class Releases:
                 remedy=f"Point {self.link} at an older release beside it, or move {self.folder} away "
                 "and run `kpi nightly`: the sources hold everything but the history of published values.",
             ) from error
+        # Releases that are older than this key are of the one profile that has kept them here.
+        owner = data.get("profile", self.profile)
+        if owner != self.profile:
+            raise DefinitionError(
+                f"What is published here is of profile '{owner}', not of '{self.profile}'.",
+                where=str(self.folder),
+                remedy=f"Give '{self.profile}' a path of its own in kpi.toml. If it was only renamed, write "
+                f'its name under "profile" in {file}.',
+            )
         return data
 
     def intact(self) -> bool:
@@ -110,7 +130,8 @@ class Releases:
         """Make a staging folder the published release, all at once; it is called as its run unless named."""
         release = self.folder / (name or str(record["run_id"]))
         try:
-            (staged / RECORD).write_text(json.dumps(record, indent=2, default=str), encoding="utf-8")
+            said = json.dumps({**record, "profile": self.profile}, indent=2, default=str)
+            (staged / RECORD).write_text(said, encoding="utf-8")
             _sync(staged)
             staged.replace(release)
         except OSError as error:

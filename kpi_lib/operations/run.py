@@ -126,13 +126,16 @@ def write_atomic(file: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_runs(runs: Path) -> list[dict[str, Any]]:
-    """Return the run records, newest first; a record that cannot be read is left out."""
+def read_runs(runs: Path, profile: str) -> list[dict[str, Any]]:
+    """Return the records of a profile's runs, newest first; one that cannot be read is left out.
+
+    A folder of runs was another profile's where ``default_profile`` has changed: its runs are left out too.
+    """
     records = []
     for file in sorted(runs.glob("*/run.json"), reverse=True):
         with contextlib.suppress(OSError, ValueError):
             records.append(json.loads(file.read_text(encoding="utf-8")))
-    return records
+    return [record for record in records if record.get("profile") == profile]
 
 
 def prune_runs(runs: Path, keep: int) -> None:

@@ -148,6 +148,8 @@ def _build_scorecard(
 ) -> None:
     if backfill is not None:
         _within(pd.date_range(span.first_day, span.last_day, freq="D"), backfill)
+    if span.as_of < span.watermark:
+        scorecard.require_own_views(warehouse, catalogue, span.as_of)
     with run.step("views", catalogue.domain) as step:
         step.rows = scorecard.build_tables(warehouse, catalogue, span.as_of)
     with run.step("scorecard", catalogue.domain) as step:

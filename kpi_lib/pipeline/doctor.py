@@ -58,10 +58,11 @@ def _domains(settings: Settings, profile: str | None) -> Iterator[Finding]:
     except KpiError as error:
         yield Finding("✗", str(error), error.exit_code)
         return
+    yield Finding("✓", f"profile '{workspace.name}' ({chosen.kind}), nights write {workspace.output}")
     if isinstance(chosen, BigQueryProfile):
         for catalogue in catalogues:
             yield Finding("✓", f"domain {catalogue.domain}: {len(catalogue.kpis)} KPIs")
-        yield from examine_bigquery(chosen, profile or settings.default_profile, catalogues)
+        yield from examine_bigquery(chosen, workspace.name, catalogues)
         return
     file = chosen.path
     for catalogue in catalogues:

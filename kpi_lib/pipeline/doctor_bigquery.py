@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from kpi_lib.catalogue import BigQueryProfile, Catalogue, Source
 from kpi_lib.catalogue.profile_checks import layers_of
 from kpi_lib.catalogue.profiles import OWN_LAYERS
-from kpi_lib.errors import AccessError, KpiError, WarehouseError
+from kpi_lib.errors import AccessError, DefinitionError, KpiError, WarehouseError
 from kpi_lib.pipeline.finding import Finding
+from kpi_lib.warehouse.bigquery.names import Place
+from kpi_lib.warehouse.bigquery.session import Session
+from kpi_lib.warehouse.bigquery.sources import missing_load_record, wrong_columns
 from kpi_lib.warehouse.google_client import credentials_in_use, open_client
 from kpi_lib.warehouse.google_failures import elsewhere
 from kpi_lib.warehouse.joblog import JobLog, human
@@ -106,8 +109,7 @@ class _Examination:
                 if source.layer == layer:
                     yield self._readable(source, dataset)
             if layer == "raw":
-                columns = [column for column in declared_types(SOURCE_LOAD) if column != "row_count"]
-                yield self._select(dataset, SOURCE_LOAD.partition(".")[2], columns)
+                yield self._loads(dataset)
 
     def _dataset(self, domain: str, layer: str, dataset: str) -> Finding:
         from google.api_core.exceptions import NotFound
@@ -155,10 +157,28 @@ class _Examination:
         return Finding("✓", f"  {dataset}: tables can be created")
 
     def _readable(self, source: Source, dataset: str) -> Finding:
+        place = Place(self.profile.project, dataset, source.name)
+        try:
+            problems = wrong_columns(Session(self.jobs), place, source)
+        except KpiError as error:
+            return _said(error)
+        if problems:
+            return Finding("✗", "\n  ".join(problems), DefinitionError.exit_code)
         found = self._select(dataset, source.name, [column.name for column in source.columns])
         if source.required or found.mark == "✓":
             return found
         return Finding("·", f"{found.what} ({source.name} is optional)")
+
+    def _loads(self, dataset: str) -> Finding:
+        """Look at what says how far each source is loaded."""
+        place = Place(self.profile.project, dataset, SOURCE_LOAD.partition(".")[2])
+        try:
+            if Session(self.jobs).table(place, place.table) is None:
+                raise missing_load_record(place)
+        except KpiError as error:
+            return _said(error)
+        columns = [column for column in declared_types(SOURCE_LOAD) if column != "row_count"]
+        return self._select(dataset, place.table, columns)
 
     def _select(self, dataset: str, table: str, columns: Sequence[str]) -> Finding:
         """Ask for the price of reading declared columns: that needs the permission that reading needs."""

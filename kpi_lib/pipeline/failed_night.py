@@ -28,8 +28,7 @@ _INDEX = "site/api/v1/index.json"
 
 def connection_count(workspace: Workspace, clock: Clock) -> ConnectionCount:
     """Return the count of failures in a row of the workspace's profile."""
-    name = workspace.profile_name or workspace.settings.default_profile
-    return ConnectionCount.of(workspace.settings.output, name, clock)
+    return ConnectionCount.of(workspace.output, workspace.name, clock)
 
 
 def count_connection(workspace: Workspace, clock: Clock, error: BaseException | None) -> None:

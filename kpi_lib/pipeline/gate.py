@@ -22,7 +22,7 @@ def run_gate(
     """Validate a staging warehouse; keep the results in the run's folder and in ``ops.dq_results``."""
     gate = _validate(workspace, catalogue, warehouse, span)
     write_atomic(run.folder / gate_file(catalogue.domain), gate.to_json(run.clock()))
-    remember(warehouse, run.folder.parent, catalogue.domain)
+    remember(warehouse, run.folder.parent, catalogue.domain, workspace.name)
     return gate
 
 

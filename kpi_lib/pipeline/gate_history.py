@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kpi_lib.errors import DataError
+from kpi_lib.operations.run import read_runs
 from kpi_lib.warehouse.protocol import Warehouse
 from kpi_lib.warehouse.tables import DQ_RESULTS, declared_types
 
@@ -21,7 +22,7 @@ def gate_file(domain: str) -> str:
     return f"gate-{domain}.json"
 
 
-def remember(warehouse: Warehouse, runs: Path, domain: str) -> None:
+def remember(warehouse: Warehouse, runs: Path, domain: str, profile: str) -> None:
     """Add what the gate found in every run that the staging warehouse does not know yet.
 
     A run that did not pass publishes nothing, so its staging warehouse is gone; its folder still tells
@@ -33,12 +34,12 @@ def remember(warehouse: Warehouse, runs: Path, domain: str) -> None:
         The staging warehouse.
     runs
         The folder of all run folders.
-    domain
+    domain, profile
         Whose results.
     """
     held = _held(warehouse)
-    known = set(held["run_id"])
-    files = [file for file in runs.glob(f"*/{gate_file(domain)}") if file.parent.name not in known]
+    unknown = {str(record["run_id"]) for record in read_runs(runs, profile)} - set(held["run_id"])
+    files = [file for file in runs.glob(f"*/{gate_file(domain)}") if file.parent.name in unknown]
     found = [frame for file in sorted(files) if len(frame := _read(file)) > 0]
     if not found:
         return

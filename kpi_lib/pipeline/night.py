@@ -28,7 +28,7 @@ from kpi_lib.pipeline.page_request import KeptDomain, PageRequest, PageResult
 from kpi_lib.pipeline.pages import make_pages
 from kpi_lib.pipeline.scorecard import restore
 from kpi_lib.pipeline.store import DOMAIN_ERRORS, Bench, store_of
-from kpi_lib.pipeline.unchanged import is_unchanged, newest_comes_first
+from kpi_lib.pipeline.unchanged import is_unchanged, look, newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.quality import preload
 from kpi_lib.reporting.kernel import prepare as warm_kernels
@@ -60,8 +60,23 @@ def run_night(
 def run_build(
     workspace: Workspace, options: NightOptions, *, clock: Clock, progress: Reporter
 ) -> NightResult:
-    """Build, gate and publish the tables; the published pages stay as they are."""
-    return _Night(workspace, options, clock, progress, "build", pages=False).run()
+    """Build, gate and publish the tables; the published pages stay as they are.
+
+    Raises
+    ------
+    UsageError
+        When a date is asked for and the tables are of another run than the pages: they may reach further.
+    KpiError
+        Whatever else stopped the run.
+    """
+    night = _Night(workspace, options, clock, progress, "build", pages=False)
+    if options.as_of is not None and not night.store.agrees(night.published):
+        raise UsageError(
+            "The published tables are of another run than the pages here, and may reach further.",
+            where="--as-of",
+            remedy="Run `kpi nightly` first.",
+        )
+    return night.run()
 
 
 def run_render(
@@ -106,12 +121,13 @@ class _Night:
         except OSError as error:
             raise storage_error(error, self.workspace.runs) from error
         now = self.clock()
-        with run_lock(self.workspace.settings.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
+        with run_lock(self.workspace.output, f"{now:%Y%m%dT%H%M%SZ}", now, LOCK_WAIT_SECONDS):
             # Another run may have published while this one waited for its turn.
             self.published = self.releases.record() or {}
             run = Run.start(
-                self.workspace.runs, self.clock, self.progress.step, kind=self.kind, code_version=self.code
-            )
+                self.workspace.runs, self.clock, self.progress.step,
+                kind=self.kind, profile=self.workspace.name, code_version=self.code,
+            )  # fmt: skip
             try:
                 unchanged = self._unchanged()
                 if unchanged is not None:
@@ -119,7 +135,7 @@ class _Night:
                     return unchanged
                 return self._run(run)
             except OSError as error:
-                mapped = storage_error(error, self.workspace.settings.output)
+                mapped = storage_error(error, self.workspace.output)
                 self._fail(run, mapped)
                 raise mapped from error
             except UsageError as error:
@@ -203,8 +219,8 @@ class _Night:
         """Return the result of a run that would change nothing, or None."""
         self.published = self.published or self.store.remembered()
         for item in self.domains:
-            if self.tables and not item.fingerprint:
-                item.fingerprint = self.store.fingerprint(item.catalogue)
+            if self.tables:
+                look(self.store, item)
         if self.kind != "nightly" or not is_unchanged(self.published, self.options, self.domains, self.code):
             return None
         if not self.releases.intact() or not self.store.agrees(self.published):
@@ -227,6 +243,8 @@ class _Night:
     def _build(self, domain: DomainRun, bench: Bench, run: Run) -> None:
         catalogue = domain.catalogue
         try:
+            if domain.error is not None:
+                raise domain.error
             with bench.domain(catalogue, several=len(self.domains) > 1) as warehouse:
                 domain.built = build_domain(
                     warehouse,
@@ -405,9 +423,9 @@ class _Night:
         )
 
     def _site(self) -> Path:
-        return self.workspace.settings.output / "site" / "index.html"
+        return self.workspace.output / "site" / "index.html"
 
     def _pdfs(self, domains: Mapping[str, Any]) -> tuple[Path, ...]:
-        folder = self.workspace.settings.output / "pdf"
+        folder = self.workspace.output / "pdf"
         dates = {item.get("as_of") for item in domains.values()}
         return tuple(sorted(file for date in dates for file in folder.glob(f"*-{date}.pdf")))

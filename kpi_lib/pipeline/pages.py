@@ -140,7 +140,7 @@ def _report_jobs(
     base = {
         "domain": catalogue.domain,
         "as_of": record["as_of"],
-        "profile": workspace.profile_name or workspace.settings.default_profile,
+        "profile": workspace.name,
         "warehouse": str(warehouse),
     }
     notebook = workspace.notebooks(catalogue, report.notebook)

@@ -119,7 +119,7 @@ def _jobs(
             parameters={
                 "domain": catalogue.domain,
                 "as_of": record["as_of"],
-                "profile": workspace.profile_name or workspace.settings.default_profile,
+                "profile": workspace.name,
                 "warehouse": str(warehouse),
                 "person": name,
             },

@@ -11,7 +11,7 @@ from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.catalogue.dashboard_kpis import dashboard_kpis, metric_queries, render_sql
 from kpi_lib.catalogue.scorecard import DetailView, Scorecard, load_scorecard
-from kpi_lib.errors import DefinitionError
+from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.pipeline.scorecard_days import trend, year_of, years_shown
 from kpi_lib.pipeline.scorecard_history import remember
 from kpi_lib.warehouse import Warehouse
@@ -38,6 +38,24 @@ def build_tables(warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> 
     }
     rows |= _build_views(warehouse, catalogue, card, as_of)
     return rows
+
+
+def require_own_views(warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
+    """Refuse an older date where deployed views are only read: they tell how things stand now.
+
+    Raises
+    ------
+    UsageError
+        Naming the views.
+    """
+    views = [view.table for view in load_scorecard(catalogue.folder).views if not warehouse.owns(view.table)]
+    if views:
+        raise UsageError(
+            f"{as_of} cannot be worked out: these views are deployed, and tell how things stand now: "
+            f"{', '.join(views)}.",
+            where=catalogue.domain,
+            remedy="Leave --as-of out, choose other domains, or write owns_views = true in the profile.",
+        )
 
 
 def refresh(
@@ -108,19 +126,25 @@ def _build_views(
         rows[model.table] = warehouse.build(model.table, sql, params)
     years = years_shown(warehouse, year)
     for view in card.views:
-        rows[view.table] = warehouse.build(view.table, render_sql(view.text, year, years), params)
-        _check_columns(view, warehouse.columns(view.table), view.columns_for(years))
+        owned = warehouse.owns(view.table)
+        if owned:
+            rows[view.table] = warehouse.build(view.table, render_sql(view.text, year, years), params)
+        _check_columns(view, warehouse.columns(view.table), view.columns_for(years), owned=owned)
     return rows
 
 
-def _check_columns(view: DetailView, found: Mapping[str, str], declared: Mapping[str, str]) -> None:
+def _check_columns(
+    view: DetailView, found: Mapping[str, str], declared: Mapping[str, str], *, owned: bool
+) -> None:
     if dict(found) != dict(declared):
         unlike = sorted({name for name in {*found, *declared} if found.get(name) != declared.get(name)})
         told = ", ".join(f"{name} ({found.get(name, 'missing')})" for name in unlike)
         raise DefinitionError(
             f"The view's columns are not those it declares: {told or 'their order'}.",
             where=f"{view.sql}, metrics.toml: views[{view.name}].columns",
-            remedy="Change the SELECT or the declaration.",
+            remedy="Change the SELECT or the declaration."
+            if owned
+            else "Change the deployed view or the declaration, or write owns_views = true in the profile.",
         )
 
 

@@ -188,7 +188,7 @@ def _compare(now: pd.DataFrame, frame: pd.DataFrame) -> None:
         raise DataError(
             f"Worked out for many days at once, these differ from the figure of their day: {keys}.",
             where="the scorecard's trend",
-            remedy="Look at how their SQL uses @as_of.",
+            remedy="Look at their use of @as_of, and whether a deployed view says what its SQL here does.",
         )
 
 

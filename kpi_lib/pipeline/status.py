@@ -20,6 +20,8 @@ class Status:
     ``connection`` counts the failures in a row of the connection to the warehouse.
     """
 
+    profile: str
+    output: str
     published: dict[str, Any] | None
     last_run: dict[str, Any] | None
     age_hours: float | None
@@ -33,7 +35,7 @@ class Status:
 
     def lines(self) -> list[str]:
         """Return the state as lines."""
-        out = []
+        out = [f"profile:   {self.profile}, written to {self.output}"]
         if self.published is not None:
             out.append(f"published: run {self.published['run_id']}, {self.age_hours:.1f} hours ago")
             for domain, record in self.published["domains"].items():
@@ -57,7 +59,7 @@ class Status:
 def status(workspace: Workspace, now: dt.datetime) -> Status:
     """Return what is published and what is stale at an instant."""
     published = workspace.releases.record()
-    runs = read_runs(workspace.runs)
+    runs = read_runs(workspace.runs, workspace.name)
     last = runs[0] if runs else None
     stale: list[str] = []
     age: float | None = None
@@ -83,7 +85,16 @@ def status(workspace: Workspace, now: dt.datetime) -> Status:
     if outage.failures:
         often = f"{outage.failures} time{'' if outage.failures == 1 else 's in a row'}"
         stale.append(f"The warehouse was not reached {often} since {outage.since}: {outage.error}")
-    return Status(published, last, age, tuple(sources), tuple(stale), asdict(outage))
+    return Status(
+        workspace.name,
+        str(workspace.output),
+        published,
+        last,
+        age,
+        tuple(sources),
+        tuple(stale),
+        asdict(outage),
+    )
 
 
 def _stale_domain(

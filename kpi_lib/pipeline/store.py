@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from kpi_lib.catalogue import Catalogue, DuckDBProfile
-from kpi_lib.errors import DataError, DefinitionError, FrameError
+from kpi_lib.errors import AccessError, DataError, DefinitionError, FrameError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
 from kpi_lib.pipeline.workspace import Workspace
@@ -21,8 +21,8 @@ from kpi_lib.warehouse import DuckDBWarehouse, Warehouse, fingerprint, load_sour
 from kpi_lib.warehouse.ledger import source_days
 from kpi_lib.warehouse.tables import physical_layers
 
-#: What one domain's data or definitions may raise without stopping the others.
-DOMAIN_ERRORS = (DataError, DefinitionError, FrameError)
+#: What one domain's data, definitions or datasets may raise without stopping the others.
+DOMAIN_ERRORS = (AccessError, DataError, DefinitionError, FrameError)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
+from kpi_lib.warehouse.bigquery.occupied import refuse_occupied
 from kpi_lib.warehouse.bigquery.open import open_published, open_staging, places_of
 from kpi_lib.warehouse.bigquery.publish import last_run, publish
 from kpi_lib.warehouse.bigquery.session import Session
@@ -40,7 +42,7 @@ class BigQueryStore:
     @property
     def name(self) -> str:
         """What the profile is called."""
-        return self.workspace.profile_name or self.workspace.settings.default_profile
+        return self.workspace.name
 
     @cached_property
     def session(self) -> Session:
@@ -55,7 +57,7 @@ class BigQueryStore:
         """Whether each domain's tables were published by the run that its record names."""
         held = record.get("domains", {})
         return all(
-            last_run(self._reader(item))[0] == held.get(item.domain, {}).get("published_by")
+            last_run(self._reader(item))[0] == held.get(item.domain, {}).get("published_by", "")
             for item in self.workspace.catalogues
         )
 
@@ -88,7 +90,7 @@ class BigQueryStore:
         run.on_step = told
         names = [item.domain for item in self.workspace.catalogues]
         make_datasets(session, names)
-        clean_up(session, names, platform.node(), run.clock())
+        clean_up(session, names, machine(self.workspace), run.clock())
         return bench
 
     def _reader(self, catalogue: Catalogue) -> BigQueryWarehouse:
@@ -111,7 +113,9 @@ class BigQueryBench:
     def domain(self, catalogue: Catalogue, *, several: bool) -> Iterator[Warehouse]:
         """Open a staging place over what is published; a domain that fails is forgotten."""
         del several
-        warehouse = open_staging(self.session, catalogue, owner_name(self.run.run_id, platform.node()))
+        owner = owner_name(self.run.run_id, machine(self.workspace))
+        warehouse = open_staging(self.session, catalogue, owner)
+        refuse_occupied(warehouse, catalogue)
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse
@@ -151,7 +155,6 @@ class BigQueryBench:
                 {name: self.expected[name] for name in chosen},
                 domains,
                 str(record["run_id"]),
-                dt.datetime.fromisoformat(str(record["published_at"])),
             )
 
     def account(self) -> dict[str, Any]:
@@ -163,6 +166,12 @@ class BigQueryBench:
         for warehouse in self.open.values():
             drop(warehouse)
         self.session.close()
+
+
+def machine(workspace: Workspace) -> str:
+    """Return where a run works: two output folders on one machine do not wait for each other's lock."""
+    folder = hashlib.sha256(str(workspace.settings.output.resolve()).encode()).hexdigest()[:8]
+    return f"{platform.node()}_{folder}"
 
 
 def _ours(warehouse: Warehouse) -> BigQueryWarehouse:

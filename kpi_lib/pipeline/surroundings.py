@@ -48,8 +48,10 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
     """Return what the home page says about the run: all domains that passed, and which did not."""
     standing = _standing(request.domains)
     workbook = f"{FOLDER}/{workbook_name(standing['as_of'])}"
+    # In the title it is on every page and in the API: nobody takes a trial for the real thing.
+    title, profile = workspace.settings.site.title, "" if workspace.is_default else workspace.name
     return SiteContext(
-        title=workspace.settings.site.title,
+        title=f"{title} (profile {profile})" if profile else title,
         run_id=run.run_id,
         code_version=request.code_version,
         renderer=renderer,
@@ -67,6 +69,8 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
             for catalogue in (*workspace.catalogues, *(kept.catalogue for kept in request.kept))
         ),
         files=(NavItem("Every figure (XLSX)", workbook),),
+        profile=profile,
+        cache=workspace.settings.output / "cache",
         **standing,
     )
 
@@ -177,7 +181,7 @@ def _fill_kept(site: Path, context: SiteContext, domain: str) -> None:
 def _write_entity_index(
     workspace: Workspace, catalogue: Catalogue, record: Record, staged: Path, context: SiteContext
 ) -> None:
-    profile = workspace.profile_name or workspace.settings.default_profile
+    profile = workspace.name
     as_of = dt.date.fromisoformat(record["as_of"])
     with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:
         write_entity_index(staged / "site", context, load_report(reader, as_of))
@@ -200,7 +204,7 @@ def _read(
     context: SiteContext,
     error: str = "",
 ) -> _Shown:
-    profile = workspace.profile_name or workspace.settings.default_profile
+    profile = workspace.name
     as_of = dt.date.fromisoformat(record["as_of"])
     site = staged / "site"
     with connect(profile, catalogue.domain, staged / WAREHOUSE, workspace.settings) as reader:

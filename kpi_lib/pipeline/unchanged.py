@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kpi_lib.pipeline.night_types import DomainRun, NightOptions
-from kpi_lib.pipeline.store import Store
+from kpi_lib.pipeline.store import DOMAIN_ERRORS, Store
 
 
 def is_unchanged(
@@ -24,7 +24,9 @@ def is_unchanged(
     held = published["domains"]
     for item in domains:
         record = held.get(item.name)
-        if record is None or record.get("error") or record.get("code_version") != code:
+        if item.error is not None or record is None or record.get("error"):
+            return False
+        if record.get("code_version") != code:
             return False
         if record["fingerprint"] != item.fingerprint:
             return False
@@ -41,16 +43,28 @@ def newest_comes_first(
     domains: Iterable[DomainRun],
     code: str,
 ) -> bool:
-    """Whether an older date was asked for while sources or code changed since the last night."""
+    """Whether a date was asked for while sources, code or tables are not those of the last night's pages."""
     if options.as_of is None:
         return False
+    if not store.agrees(published):
+        return True
     for item in domains:
         record = published.get("domains", {}).get(item.name)
         if record is None or "as_of" not in record or str(options.as_of) >= record["as_of"]:
             continue
         if record.get("code_version") != code:
             return True
-        item.fingerprint = store.fingerprint(item.catalogue)
-        if record["fingerprint"] != item.fingerprint:
+        look(store, item)
+        if item.error is None and record["fingerprint"] != item.fingerprint:
             return True
     return False
+
+
+def look(store: Store, item: DomainRun) -> None:
+    """Note what a domain's sources are like now, or why they cannot be looked at: the others go on then."""
+    if item.fingerprint or item.error is not None:
+        return
+    try:
+        item.fingerprint = store.fingerprint(item.catalogue)
+    except DOMAIN_ERRORS as error:
+        item.error = error

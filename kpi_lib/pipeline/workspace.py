@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import kpi_lib
-from kpi_lib.catalogue import Catalogue, DuckDBProfile, Profile, Settings, load_catalogue
+from kpi_lib.catalogue import Catalogue, Profile, Settings, load_catalogue
 from kpi_lib.operations.release import Releases
 
 PACKAGE = Path(kpi_lib.__file__).resolve().parent
@@ -38,13 +38,19 @@ class Workspace:
         return self.settings.profile(self.profile_name)
 
     @property
-    def file(self) -> Path:
-        """The file that reports read: the warehouse itself, or what a night pulled from BigQuery."""
-        profile = self.profile
-        if isinstance(profile, DuckDBProfile):
-            return profile.path
-        name = self.profile_name or self.settings.default_profile
-        return self.settings.root / "data" / f"{name}.duckdb"
+    def name(self) -> str:
+        """What the profile is called."""
+        return self.profile_name or self.settings.default_profile
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the profile is the one that readers expect."""
+        return self.name == self.settings.default_profile
+
+    @property
+    def output(self) -> Path:
+        """The folder that the profile's nights write."""
+        return self.settings.output_of(self.name)
 
     @cached_property
     def catalogues(self) -> tuple[Catalogue, ...]:
@@ -55,12 +61,12 @@ class Workspace:
     @cached_property
     def releases(self) -> Releases:
         """Where the profile's releases lie."""
-        return Releases(self.file, self.settings.output)
+        return Releases(self.settings.warehouse_file(self.name), self.output, self.name)
 
     @property
     def runs(self) -> Path:
         """The folder of run folders."""
-        return self.settings.output / "runs"
+        return self.output / "runs"
 
     def landing(self, catalogue: Catalogue) -> Path:
         """Return the folder of a domain's landing files."""

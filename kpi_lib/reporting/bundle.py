@@ -10,7 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kpi_lib.catalogue.settings import find_root
 from kpi_lib.errors import ReportError
 
 NAME = "vega.js"
@@ -25,19 +24,18 @@ _NOTICE = (
 _MAKE = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1]).encode())"
 
 
-def write_bundle(folder: Path) -> Path:
+def write_bundle(folder: Path, cache: Path | None = None) -> Path:
     """Write the bundle into a site's ``assets`` folder where it is not there yet.
 
-    Putting it together takes a second, so it is kept in the project's ``build/cache`` under the version
-    of the drawing package.
+    Putting it together takes a second, so it is kept in the folder ``cache`` under the version of the
+    drawing package.
     """
     target = folder / NAME
     if target.is_file():
         return target
     folder.mkdir(parents=True, exist_ok=True)
     version = importlib.metadata.version(_PACKAGE)
-    root = find_root()
-    kept = root / "build" / "cache" / f"vega-{version}.js" if root else None
+    kept = cache / f"vega-{version}.js" if cache else None
     if kept is not None and kept.is_file():
         shutil.copyfile(kept, target)
         return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 #: The last cell of a report notebook displays this; without it the notebook did not finish.
@@ -99,6 +100,10 @@ class SiteContext:
         Each domain's folder and title; they tell apart what several domains call the same.
     files
         Files over all domains that the foot of every page leads to.
+    profile
+        The profile that the figures come from, where readers expect another one; empty otherwise.
+    cache
+        Where what is costly to make is kept from run to run; None for nowhere.
     """
 
     title: str
@@ -118,6 +123,8 @@ class SiteContext:
     domains: tuple[tuple[str, str], ...] = ()
     gates: tuple[tuple[str, GateSummary], ...] = ()
     files: tuple[NavItem, ...] = ()
+    profile: str = ""
+    cache: Path | None = None
 
     @property
     def built(self) -> str:

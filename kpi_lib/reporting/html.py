@@ -131,7 +131,7 @@ def write_pages(results: Sequence[NotebookResult], site: Path, context: SiteCont
     list of Path
         The pages, in the order of ``results``.
     """
-    write_assets(site)
+    write_assets(site, context.cache)
     pages = []
     titles = job_titles([result.job for result in results])
     for result in results:
@@ -162,12 +162,12 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def write_assets(site: Path) -> None:
-    """Write the site's style sheet, fonts and scripts, once for all pages."""
+def write_assets(site: Path, cache: Path | None = None) -> None:
+    """Write the site's style sheet, fonts and scripts, once for all pages; see :func:`write_bundle`."""
     theme.write_assets(site / "assets")
     for script in ("age.js", "sort.js", "filter.js", "charts.js"):
         shutil.copyfile(TEMPLATES / "site" / script, site / "assets" / script)
-    write_bundle(site / "assets")
+    write_bundle(site / "assets", cache)
 
 
 def relative(href: str, page: str) -> str:

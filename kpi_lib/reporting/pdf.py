@@ -116,7 +116,10 @@ def write_pdf(results: Sequence[NotebookResult], out: Path, context: SiteContext
         for file, data in whole.figures.items():
             (folder / file).write_bytes(data)
         (folder / "report.typ").write_bytes((TEMPLATES / "typst" / "report.typ").read_bytes())
-        whose = context.domain_label(results[0].job.page) or context.title
+        whose = context.domain_label(results[0].job.page)
+        if whose and context.profile:
+            whose += f" (profile {context.profile})"
+        whose = whose or context.title
         (folder / "run.json").write_text(json.dumps(_run(context, heading, whose)), encoding="utf-8")
         main = folder / "main.typ"
         main.write_text(f'#import "report.typ": *\n#show: report\n{body}', encoding="utf-8")

@@ -124,13 +124,13 @@ class QuartoRenderer:
         self, results: Sequence[NotebookResult], out_dir: Path, context: SiteContext
     ) -> list[Path]:
         """Write each result's page, and the assets, below the site's root folder."""
-        write_assets(out_dir)
+        write_assets(out_dir, context.cache)
         titles = job_titles([result.job for result in results])
         good = [result for result in results if result.ok and result.path is not None]
         if good:
             with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
                 pages = [str(Path(result.job.page).with_suffix(".ipynb")) for result in good]
-                folder = self._stage(Path(name), run_profile(pages, context))
+                folder = self._stage(Path(name), run_profile(pages, context), context.cache)
                 for result in good:
                     self._put_notebook(folder, result, titles[result.job.page], context)
                 made = folder / "_site"
@@ -159,7 +159,7 @@ class QuartoRenderer:
 
             return write_pdf(results, out_file, context, title)
         with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
-            folder = self._stage(Path(name), run_profile(["report.ipynb"], context, "default"))
+            folder = self._stage(Path(name), run_profile(["report.ipynb"], context, "default"), context.cache)
             heading = title or results[0].job.title or results[0].job.report
             front = {
                 "title": heading,
@@ -175,7 +175,7 @@ class QuartoRenderer:
             _take(folder / "_made" / "report.pdf", out_file)
         return out_file
 
-    def _stage(self, folder: Path, profile: dict[str, Any]) -> Path:
+    def _stage(self, folder: Path, profile: dict[str, Any], cache: Path | None) -> Path:
         """Copy the project, the fonts and the run's values into a folder of its own."""
         if not (self._project / "_quarto.yml").is_file():
             raise UsageError(
@@ -186,7 +186,7 @@ class QuartoRenderer:
         for file in self._project.iterdir():
             if file.is_file():
                 shutil.copyfile(file, folder / file.name)
-        write_assets(folder / "theme")
+        write_assets(folder / "theme", cache)
         write_text(folder / "theme" / "assets" / "quarto.css", theme.quarto_stylesheet())
         for font in theme.print_fonts():
             shutil.copyfile(font, folder / "theme" / "assets" / "fonts" / font.name)
@@ -207,7 +207,7 @@ class QuartoRenderer:
             return None
         page = f"{ARCHIVE}/index.html"
         with tempfile.TemporaryDirectory(prefix="kpi-quarto-") as name:
-            folder = self._stage(Path(name), run_profile([f"{ARCHIVE}/index.qmd"], context))
+            folder = self._stage(Path(name), run_profile([f"{ARCHIVE}/index.qmd"], context), context.cache)
             (folder / ARCHIVE).mkdir()
             (folder / "archive.qmd").rename(folder / ARCHIVE / "index.qmd")
             items = [

@@ -184,7 +184,7 @@ def write_home(site: Path, context: SiteContext, domains: Sequence[DomainHome]) 
     domains
         What to show, in this order.
     """
-    write_assets(site)
+    write_assets(site, context.cache)
     shown = [
         (_named(domain, context), Markup(domain.lede), Markup(rebase(domain.cards, domain.base, HOME)))  # noqa: S704
         for domain in domains

@@ -92,6 +92,12 @@ def _credentials(profile: BigQueryProfile, name: str) -> tuple[object, str]:
             service_account.Credentials.from_service_account_file(str(profile.key_file), scopes=_SCOPES),
             f"key file {profile.key_file}",
         )
+    except FileNotFoundError as error:
+        raise AccessError(
+            "There is no such key file.",
+            where=f"profile '{name}': {profile.key_file}",
+            remedy="Put it there, or remove key_file of the profile to use Application Default Credentials.",
+        ) from error
     except (OSError, ValueError, KeyError) as error:
         raise AccessError(
             "The key file cannot be read as a service account's key.",

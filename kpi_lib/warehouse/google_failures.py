@@ -111,7 +111,9 @@ def reasons(error: BaseException) -> tuple[str, ...]:
 
 def message_of(error: BaseException) -> str:
     """Return BigQuery's own sentence, without the request that it puts before it."""
-    text = " ".join(str(getattr(error, "message", "") or error).split())
+    # Errors of credentials carry the whole answer as a second argument.
+    own = error.args[0] if error.args and isinstance(error.args[0], str) else error
+    text = " ".join(str(getattr(error, "message", "") or own).split())
     text = re.sub(r"^(GET|POST|PUT|PATCH|DELETE) \S+: ", "", text)
     text = re.sub(r"( Location: \S+)?( Job ID: \S+)?$", "", text)
     return re.sub(r";? ?reason: \w+(, (location|message|debugInfo): )?.*$", "", text) or text
@@ -141,7 +143,7 @@ def _away(error: BaseException, where: str, tries: int) -> KpiError:
 def _credentials(error: BaseException, where: str) -> KpiError:
     from google.auth import exceptions as auth
 
-    login = "Run `gcloud auth application-default login`, or name a key_file in the profile."
+    login = "Look at key_file of the profile, or without one run `gcloud auth application-default login`."
     if isinstance(error, auth.DefaultCredentialsError):
         return AccessError(f"No usable credentials were found: {_short(error)}.", where=where, remedy=login)
     return AccessError(
@@ -195,10 +197,13 @@ def _answered(error: BaseException, place: Place, where: str) -> KpiError:
 
 def elsewhere(place: Place, where: str, detail: str, found: str = "") -> KpiError:
     """Return the error of a dataset that lies in another location."""
-    lies = f" lies in {found}" if found else " is in another location"
+    says = f"and the profile says {place.location}"
     return AccessError(
-        f"A dataset{lies}, and the profile says {place.location}: {detail.rstrip('.')}.", where=where,
-        remedy="Set `location` of the profile; one night reads and writes in one location only.",
+        f"Dataset {detail} lies in {found}, {says}."
+        if found
+        else f"A dataset is in another location, {says}: {detail.rstrip('.')}.",
+        where=where,
+        remedy="Set `location` of the profile, or move the dataset; a night works in one location.",
     )  # fmt: skip
 
 
@@ -213,7 +218,8 @@ def _absent(text: str, place: Place, where: str) -> KpiError:
     if kind == "dataset":
         return AccessError(
             f"There is no dataset {name} in {place.location}, or this account may not see it.", where=where,
-            remedy="Look at `datasets` and `location` of the profile; `kpi doctor` checks them all.",
+            remedy="Look at `project`, `datasets` and `location` of the profile; "
+            f"`kpi doctor --profile {place.profile}` checks them all.",
         )  # fmt: skip
     if kind in ("table", "view"):
         return DefinitionError(

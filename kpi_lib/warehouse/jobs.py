@@ -192,9 +192,7 @@ class Jobs:
     def _located(self, error: KpiError) -> KpiError:
         """Return a better error where a dataset is not missing but lies elsewhere."""
         cause = error.__cause__
-        found = re.search(
-            r"Not found: (?:Dataset|Table) ([\w.:-]+?)[:.](\w+)(?:\.\w+)? was not found in", str(cause)
-        )
+        found = _ELSEWHERE.search(str(cause))
         if getattr(cause, "code", None) != 404 or found is None:
             return error
         try:

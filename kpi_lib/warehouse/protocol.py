@@ -49,6 +49,10 @@ class Warehouse(Protocol):
         """Whether the table is there."""
         ...
 
+    def owns(self, table: str) -> bool:
+        """Whether a run makes the table; otherwise it is there already and only read."""
+        ...
+
     def close(self) -> None:
         """Give the warehouse back."""
         ...

@@ -42,7 +42,7 @@ _ANY_KPI = (0, 2**62)
 
 
 def connect(
-    profile: str | None = "local",
+    profile: str | None = None,
     domain: str | None = None,
     path: Path | str | None = None,
     settings: Settings | None = None,

@@ -35,6 +35,8 @@ class Fault:
     status: int = 503
     reason: str = "backendError"
     message: str = "The service is unavailable."
+    #: The whole answer, where it is not one of BigQuery's.
+    content: str = ""
     seconds: float = 0.0
     seen: int = 0
 
@@ -109,9 +111,8 @@ def proxy_to(target: str) -> Iterator[Proxy]:
 
         def refuse(self, fault: Fault) -> None:
             told = {"message": fault.message, "domain": "global", "reason": fault.reason}
-            content = json.dumps(
-                {"error": {"code": fault.status, "message": fault.message, "errors": [told]}}
-            ).encode()
+            said = {"error": {"code": fault.status, "message": fault.message, "errors": [told]}}
+            content = (fault.content or json.dumps(said)).encode()
             self.send_response(fault.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -65,7 +65,7 @@ def staged(profile: BigQueryProfile, run: str, value: float) -> BigQueryWarehous
 
 
 def put(warehouse: BigQueryWarehouse, run: str, expected: str) -> int:
-    return publish({"winery": warehouse}, {"winery": expected}, {"winery": {"as_of": run}}, run, NOW)
+    return publish({"winery": warehouse}, {"winery": expected}, {"winery": {"as_of": run}}, run)
 
 
 def published(profile: BigQueryProfile) -> list[float]:
@@ -87,6 +87,14 @@ def proxy(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", found.host)
         monkeypatch.delenv("BIGQUERY_STORAGE_EMULATOR_HOST")
         yield found
+
+
+def test_before_the_first_night_there_are_no_datasets(proxy: Proxy, profile: BigQueryProfile) -> None:
+    gone = "Not found: Dataset example:winery_ops"
+    proxy.faults = [Fault("^GET .*/datasets/winery_ops/tables/", "refuse", None, 404, "notFound", gone)]
+    with open_published(profile, "sandbox", CATALOGUE) as warehouse:
+        assert last_run(warehouse) == ("", {})
+    assert proxy.faults[0].seen == 1
 
 
 def test_connection_refused_is_told_and_ends_in_time(

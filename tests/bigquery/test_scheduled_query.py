@@ -43,9 +43,7 @@ def profile(
     emulator: Running, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, landing: Path
 ) -> BigQueryProfile:
     """A project whose sources and calendar are loaded, and nothing else."""
-    folder = make_workspace(
-        tmp_path_factory.mktemp("project"), ("marketplace",), new_project(), more="owns_views = true"
-    )
+    folder = make_workspace(tmp_path_factory.mktemp("project"), ("marketplace",), new_project())
     chosen = load_settings(folder / "kpi.toml").profile("sandbox")
     assert isinstance(chosen, BigQueryProfile)
     load_raw(chosen, catalogue, landing)

@@ -14,7 +14,13 @@ from kpi_lib.errors import KpiError
 from kpi_lib.warehouse import write_sources
 from kpi_lib.warehouse.bigquery.open import open_staging
 from kpi_lib.warehouse.bigquery.session import Session
-from kpi_lib.warehouse.bigquery.sources import SourcesError, load_place, read_sources, state_of_sources
+from kpi_lib.warehouse.bigquery.sources import (
+    SourceRowsError,
+    SourceTablesError,
+    load_place,
+    read_sources,
+    state_of_sources,
+)
 from kpi_lib.warehouse.bigquery.staging import owner_name
 from kpi_lib.warehouse.bigquery.tidy import make_datasets
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
@@ -81,14 +87,14 @@ def test_what_is_wrong_is_told_all_at_once(
         session.query(f"CREATE OR REPLACE TABLE {table} AS SELECT * {change} FROM {table}", "break")
     session.query(f"DROP TABLE {place(broken, catalogue, 'customer')}", "break")
     session.query(f"DELETE FROM {load_place(broken).quoted} WHERE source = 'deal'", "break")
-    with pytest.raises(SourcesError) as found:
+    with pytest.raises(SourceTablesError) as found:
         read_sources(broken, catalogue)
     told = "\n".join(found.value.issues)
     assert len(found.value.issues) == 4, told
     for part in (
         "column customer_id is missing. → Known: client_id.",
         f"column id is {other}, not {kind}.",
-        "there is no such table.",
+        "there is no such table or view.",
         "its loader does not say how far it is.",
     ):
         assert part in told
@@ -99,7 +105,7 @@ def test_what_is_wrong_is_told_all_at_once(
 def test_a_repeated_key_is_found(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> None:
     account = place(warehouse, catalogue, "account")
     warehouse.session.query(f"INSERT INTO {account} SELECT * FROM {account} LIMIT 1", "break")
-    with pytest.raises(SourcesError, match="repeat a key"):
+    with pytest.raises(SourceRowsError, match="repeat a key"):
         read_sources(warehouse, catalogue)
 
 

@@ -35,11 +35,13 @@ ops = "ops"
 
 @pytest.fixture
 def cloud(published: Path) -> Path:
-    """A workspace whose last good night stands under a BigQuery profile."""
+    """A workspace whose last good night is a BigQuery profile's, the default one."""
     settings = published / "kpi.toml"
-    settings.write_text(settings.read_text() + PROFILE)
+    settings.write_text('default_profile = "prod"\n' + settings.read_text() + PROFILE)
     data = published / "data"
     shutil.copytree(data / "warehouse.releases", data / "prod.releases", symlinks=True)
+    record = data / "prod.releases" / "current" / "release.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"profile": "prod"}))
     return published
 
 

@@ -153,7 +153,7 @@ def test_a_domain_that_missed_new_code_is_built_anew(both: Path, kpi: Kpi) -> No
     with (both / "kpi.toml").open("a") as settings:
         settings.write("\n# A change of the settings is a change of the code.\n")
     assert kpi("nightly", "--renderer", "embedded", *ONLY).code == 3
-    held = Releases(both / "data" / "warehouse.duckdb", both / "build").record() or {}
+    held = Releases(both / "data" / "warehouse.duckdb", both / "build", "local").record() or {}
     codes = {name: record["code_version"] for name, record in held["domains"].items()}
     assert codes["winery"] == held["code_version"] != codes["marketplace"]
 

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("google.cloud.bigquery")
 
+from kpi_lib.catalogue import load_catalogue
 from kpi_lib.pipeline.doctor import examine
 from kpi_lib.pipeline.finding import Finding
 from tests.bigquery_server import PROJECT, Fault, World, refusal, running
@@ -37,6 +38,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with running() as served:
         served.datasets = dict.fromkeys(("raw", "mart", "kpi", "ops", "kpi_staging"), "US")
         served.bytes = 3 * 2**20
+        for source in load_catalogue("winery").sources:
+            served.tables[f"raw.{source.name}"] = {item.name: item.type for item in source.columns}
+        served.tables["raw.source_load"] = {}
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", served.url)
         yield served
 
@@ -79,13 +83,13 @@ def test_each_thing_that_is_wrong_is_named(world: World, tmp_path: Path) -> None
     world.rules = {
         r"`example-reporting\.raw\.stg_product`": refusal(403, "accessDenied", text),
         r"CREATE OR REPLACE TABLE `example-reporting\.kpi\.": refusal(403, "accessDenied", create),
-        r"`example-reporting\.raw\.stg_order`": refusal(
-            400, "invalidQuery", "Unrecognized name: subtotal; Did you mean sub_total? at [1:8]"
-        ),
         r"`example-reporting\.raw\.stg_order_item`": refusal(
             404, "notFound", f"Not found: Table {PROJECT}:raw.stg_order_item was not found in location US"
         ),
     }
+    order = world.tables["raw.stg_order"]
+    order["sub_total"], order["paid_at"] = order.pop("subtotal"), "STRING"
+    del world.tables["raw.stg_order_item"], world.tables["raw.source_load"]
     findings = ask(tmp_path)
     said = "\n".join(map(str, wrong(findings)))
     assert {finding.exit_code for finding in wrong(findings)} == {2}
@@ -93,10 +97,13 @@ def test_each_thing_that_is_wrong_is_named(world: World, tmp_path: Path) -> None
     assert "Grant roles/bigquery.dataViewer on the dataset" in said
     assert "lacks the permission bigquery.tables.create on dataset example-reporting:kpi" in said
     assert "Grant roles/bigquery.dataEditor on the dataset" in said
-    assert "Unrecognized name: subtotal" in said and "was renamed or has another type" in said
+    assert "raw.stg_order: column subtotal is missing. → Did you mean 'sub_total'?" in said
+    assert "raw.stg_order: column paid_at is STRING, not TIMESTAMP." in said
+    assert "raw.source_load: There is no such table or view." in said
+    assert "one row a source: source, loaded_from, complete_through, loaded_at" in said
     assert "There is no table or view example-reporting:raw.stg_order_item in US" in said
     assert "lies in EU, and the profile says US" in said
-    assert len(wrong(findings)) == 5
+    assert len(wrong(findings)) == 6
     assert "· dataset example-reporting.mart (winery, mart): not there yet; the first night makes it" in map(
         str, findings
     )

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kpi_lib.errors import GateError, RunError, WarehouseError
+from kpi_lib.errors import DefinitionError, GateError, RunError, WarehouseError
 from kpi_lib.operations.lock import run_lock
 from kpi_lib.operations.release import Releases
 from kpi_lib.operations.run import Run, prune_runs, read_runs
@@ -26,7 +27,7 @@ def clock() -> dt.datetime:
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Releases:
-    return Releases(tmp_path / "data" / "warehouse.duckdb", tmp_path / "build")
+    return Releases(tmp_path / "data" / "warehouse.duckdb", tmp_path / "build", "local")
 
 
 def publish(releases: Releases, run_id: str) -> Path:
@@ -51,7 +52,7 @@ def test_publishing_switches_tables_and_pages_together(releases: Releases) -> No
     assert seen(releases) == {"r1"}
     publish(releases, "r2")
     assert seen(releases) == {"r2"}
-    assert releases.record() == {"run_id": "r2"}
+    assert releases.record() == {"run_id": "r2", "profile": "local"}
 
 
 def test_staging_starts_from_the_published_warehouse_and_is_discarded(releases: Releases) -> None:
@@ -120,14 +121,29 @@ def test_a_step_records_what_it_did_and_how_it_failed(tmp_path: Path) -> None:
 
 
 def test_run_ids_never_collide_and_are_pruned_oldest_first(tmp_path: Path) -> None:
-    ids = [Run.start(tmp_path, clock).run_id for _ in range(3)]
+    ids = [Run.start(tmp_path, clock, profile="local").run_id for _ in range(3)]
     assert len(set(ids)) == 3
     prune_runs(tmp_path, keep=1)
-    assert [record["run_id"] for record in read_runs(tmp_path)] == [max(ids)]
+    assert [record["run_id"] for record in read_runs(tmp_path, "local")] == [max(ids)]
+    assert read_runs(tmp_path, "sandbox") == []
+
+
+def test_releases_of_another_profile_are_refused(releases: Releases) -> None:
+    publish(releases, "r1")
+    with pytest.raises(DefinitionError, match="is of profile 'local', not of 'sandbox'") as found:
+        replace(releases, profile="sandbox").record()
+    assert "a path of its own" in str(found.value)
+    assert (releases.record() or {})["profile"] == "local"
+
+
+def test_a_release_from_before_profiles_were_named_is_the_one_that_lies_there(releases: Releases) -> None:
+    (publish(releases, "r1") / "release.json").write_text('{"run_id": "r1"}')
+    assert releases.record() == {"run_id": "r1"}
 
 
 HOLDER = """
 import datetime as dt, sys, time
+from dataclasses import replace
 from pathlib import Path
 from kpi_lib.operations.lock import run_lock
 with run_lock(Path(sys.argv[1]), "first", dt.datetime.now(dt.UTC)):

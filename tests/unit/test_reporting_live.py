@@ -253,17 +253,16 @@ def test_a_bullet_is_drawn_only_where_it_says_something(
     assert found == (pytest.approx(places) if places else None)
 
 
-def test_the_bundle_is_made_once_and_of_one_scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "kpi.toml").write_text("")
-    monkeypatch.chdir(tmp_path)
-    first = write_bundle(tmp_path / "a" / "assets")
+def test_the_bundle_is_made_once_and_of_one_scope(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = write_bundle(tmp_path / "a" / "assets", cache)
     text = first.read_text()
     assert text.startswith("/* Vega") and "window.vegaEmbed" in text[-400:]
-    kept = list((tmp_path / "build" / "cache").iterdir())
+    kept = list(cache.iterdir())
     assert [path.suffix for path in kept] == [".js"]
     kept[0].write_text("kept")
-    assert write_bundle(tmp_path / "b" / "assets").read_text() == "kept"
-    assert write_bundle(tmp_path / "a" / "assets").read_text() == text
+    assert write_bundle(tmp_path / "b" / "assets", cache).read_text() == "kept"
+    assert write_bundle(tmp_path / "a" / "assets", cache).read_text() == text
 
 
 def test_a_difference_makes_the_one_of_the_other() -> None:

@@ -128,6 +128,8 @@ def test_the_examples_of_the_shipped_file_are_right(tmp_path: Path) -> None:
         ),
         ("[site]\ntitel = 'x'", "site.titel: .* Did you mean 'title'"),
         ("profiles = 3", "profiles: "),
+        ("[profiles.'../x']\nkind = 'duckdb'", "profiles: '../x' is no profile's name"),
+        ("[profiles.runs]\nkind = 'duckdb'", "profiles: a profile cannot be called 'runs'"),
         ("[profiles]\nx = 3", "profiles.x"),
     ],
 )
@@ -136,6 +138,32 @@ def test_every_mistake_in_a_profile_is_named_with_its_key(tmp_path: Path, text: 
         load_settings(write(tmp_path, text))
     assert caught.value.where == str(tmp_path / "kpi.toml")
     assert all(isinstance(item, Problem) for item in caught.value.issues)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[profiles.a]\nkind = 'duckdb'\n[profiles.b]\nkind = 'duckdb'",
+        "[profiles.a]\npath = 'x/a.duckdb'\n[profiles.b]\npath = 'x/../x/A.db'",
+        cloud("warehouse") + "[profiles.b]\nkind = 'duckdb'",
+    ],
+)
+def test_two_profiles_never_share_a_place(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DefinitionError, match="would keep their figures in one place") as caught:
+        load_settings(write(tmp_path, text))
+    assert "a path of its own" in str(caught.value)
+
+
+def test_each_profile_has_a_place_and_the_default_one_the_folder_itself(tmp_path: Path) -> None:
+    text = cloud("prod") + "[profiles.local]\nkind = 'duckdb'\n"
+    settings = load_settings(write(tmp_path, text))
+    assert (settings.output_of("local"), settings.output_of("prod")) == (
+        tmp_path / "build", tmp_path / "build" / "prod",
+    )  # fmt: skip
+    settings = load_settings(write(tmp_path, "default_profile = 'prod'\n" + text))
+    assert (settings.output_of("local"), settings.output_of("prod")) == (
+        tmp_path / "build" / "local", tmp_path / "build",
+    )  # fmt: skip
 
 
 def test_two_good_profiles_have_no_problem(tmp_path: Path) -> None:

@@ -376,5 +376,5 @@ def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     (tmp_path / "key.json").write_text("{}")
     with pytest.raises(AccessError, match="cannot be read as a service account's key"):
         open_client(profile(key_file=tmp_path / "key.json"), "prod")
-    with pytest.raises(AccessError, match="cannot be read as a service account's key"):
+    with pytest.raises(AccessError, match="There is no such key file"):
         credentials_in_use(profile(key_file=tmp_path / "absent.json"), "prod")

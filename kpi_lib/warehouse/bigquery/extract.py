@@ -45,7 +45,7 @@ def extract(
     """Copy the tables that a domain's reports read; return the rows of each.
 
     The dashboard comes for the reported date alone, the ledger where something changed, the others whole.
-    Tables are read as they lie, which is no query; a table that this run has only added to is one.
+    Tables are read as they lie, which is no query; that needs one of a view, or where rows were only added.
     """
     rows = {ROW_COUNT: target.replace(ROW_COUNT, count_rows(warehouse, catalogue))}
     for table in tables_of(catalogue):
@@ -74,7 +74,7 @@ def tables_of(catalogue: Catalogue) -> tuple[str, ...]:
 def _pull(warehouse: BigQueryWarehouse, table: str) -> pa.Table:
     columns = warehouse.columns(table)
     staged = warehouse.staging.tables.get(table) if warehouse.staging else None
-    if staged is not None and staged.how != "whole":
+    if (staged is not None and staged.how != "whole") or not warehouse.owns(table):
         return typed(warehouse.arrow(f"SELECT * FROM {table}"), columns)  # noqa: S608
     session, place = warehouse.session, warehouse.seen(table)
     found = session.arrow(table, lambda s: session.client.list_rows(place.path, retry=None, timeout=s))

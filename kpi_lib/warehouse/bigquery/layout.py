@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kpi_lib.warehouse.ledger_tables import FACT_CHANGE, PUBLICATION, SNAPSHOT, WINDOW_SPAN
 from kpi_lib.warehouse.tables import DASHBOARD, FACTS, SCORECARD, SCORECARD_HISTORY, SCORECARD_TREND
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,8 @@ class Layout:
     partition
         The DATE column, or the TIMESTAMP column by its UTC date; empty for none.
     by
-        ``DAY`` or ``MONTH``. One job may touch 4,000 partitions, so tables that are rewritten whole
-        over decades are divided by month.
+        ``DAY`` or ``MONTH``. One job may touch 4,000 partitions, and a table's may be changed 30,000
+        times a day: what is rewritten over years of business dates is divided by month.
     cluster
         The columns of the order within a partition, at most four.
     """
@@ -53,8 +57,8 @@ class Layout:
 
 _SERIES = ("kpi_id", "entity_id")
 _LAYOUTS: Mapping[str, Layout] = {
-    FACTS: Layout("date_key", cluster=_SERIES),
-    DASHBOARD: Layout("as_of_date", cluster=("entity_id", "kpi_id")),
+    FACTS: Layout("date_key", "MONTH", _SERIES),
+    DASHBOARD: Layout("as_of_date", "MONTH", ("as_of_date", "entity_id", "kpi_id")),
     SNAPSHOT: Layout("published_at", cluster=("as_of_date", *_SERIES)),
     PUBLICATION: Layout("published_at"),
     WINDOW_SPAN: Layout(cluster=("as_of_date", "window_name")),
@@ -75,4 +79,11 @@ def layout_of(table: str, columns: Mapping[str, str]) -> Layout:
     if known is not None:
         return known.kept(columns)
     dated = next((name for name in _DATES if columns.get(name) == "DATE"), "")
-    return Layout(dated, cluster=tuple(name for name in _KEYS if name in columns))
+    return Layout(dated, "MONTH", tuple(name for name in _KEYS if name in columns))
+
+
+def layout_found(table: bigquery.Table) -> Layout:
+    """Return how a table lies that is there already."""
+    parts = table.time_partitioning
+    cluster = tuple(table.clustering_fields or ())
+    return Layout(parts.field or "", parts.type_, cluster) if parts else Layout(cluster=cluster)

@@ -43,11 +43,14 @@ class Places:
         Logical layer → dataset.
     own
         The datasets that may be written.
+    deployed
+        Logical tables in them that are there already and are only read.
     """
 
     project: str
     datasets: dict[str, str]
     own: frozenset[str] = frozenset()
+    deployed: frozenset[str] = frozenset()
 
     def published(self, table: str) -> Place:
         """Return where a logical ``layer.table`` is published.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kpi_lib.catalogue.models import Catalogue
 from kpi_lib.catalogue.profiles import BigQueryProfile
+from kpi_lib.catalogue.scorecard import scorecard_of
 from kpi_lib.warehouse.bigquery.names import Places
 from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.staging import Staging
@@ -13,10 +14,12 @@ from kpi_lib.warehouse.tables import physical_layers
 
 def places_of(profile: BigQueryProfile, catalogue: Catalogue) -> Places:
     """Return where a domain's tables lie."""
+    card = None if profile.owns_views else scorecard_of(catalogue)
     return Places(
         profile.project,
         profile.layers(catalogue.domain, physical_layers(catalogue)),
         frozenset(profile.own_datasets(catalogue.domain).values()),
+        frozenset(view.table for view in card.views if view.deployed) if card else frozenset(),
     )
 
 

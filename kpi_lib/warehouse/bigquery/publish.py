@@ -1,19 +1,19 @@
 """Publishing: what runs wrote aside becomes what readers see, in one transaction.
 
-Tables that are not there yet are made first, empty; new columns are added first, without values.
-Then one script deletes and inserts the rows of every table of every domain and notes the run, in one
+One script does it. It stops at once where another run has published. Tables that are not there yet are
+made, empty; new columns are added, without values; columns of another type get it, with the rows they
+have. Then the rows of every table of every domain are deleted and inserted and the run noted, in one
 transaction (``docs/adr/0011-bigquery-publishes-in-one-transaction.md``).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kpi_lib.errors import DefinitionError, KpiError, RunError
-from kpi_lib.warehouse.bigquery.layout import layout_of
+from kpi_lib.warehouse.bigquery.layout import layout_found, layout_of
 from kpi_lib.warehouse.bigquery.names import Place
 from kpi_lib.warehouse.bigquery.staging import Staged, Staging
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse, frame_of
@@ -42,7 +42,6 @@ def publish(
     expected: Mapping[str, str],
     records: Mapping[str, Mapping[str, Any]],
     run_id: str,
-    published_at: dt.datetime,
 ) -> int:
     """Publish what the warehouses' staging holds, all or nothing; return the number of tables.
 
@@ -54,7 +53,7 @@ def publish(
         By domain: the run that is published, as it was when this one began.
     records
         By domain: what the run remembers of it.
-    run_id, published_at
+    run_id
         This run.
 
     Raises
@@ -62,25 +61,27 @@ def publish(
     RunError
         When another run has published in between; nothing is changed then.
     """
-    made, moved = [], []
-    params: dict[str, object] = {"run_id": run_id, "published_at": published_at}
+    first, made, moved = [], [], []
+    params: dict[str, object] = {"run_id": run_id}
     for number, (domain, warehouse) in enumerate(warehouses.items()):
         staging = _staging(warehouse)
         record = warehouse.places.published(PUBLISHED_RUN)
-        made.append(_create(record, PUBLISHED_RUN, _COLUMNS))
+        guard = _guard(record, number)
+        first += [_create(record, PUBLISHED_RUN, _COLUMNS), guard]
         params |= {f"expected_{number}": expected[domain], f"record_{number}": json.dumps(records[domain])}
-        moved.append(_guard(record, number))
+        moved.append(guard)
         for table, staged in staging.tables.items():
             place = _written(warehouse, table)
             made += _prepare(warehouse, table, staged, place)
             moved += _move(staged, place)
+        # The newest row is in force, so one clock must say it: those of two machines may differ.
         moved.append(
             f"INSERT INTO {record.quoted} (run_id, published_at, record) "  # noqa: S608
-            f"VALUES (@run_id, @published_at, @record_{number})"
+            f"VALUES (@run_id, CURRENT_TIMESTAMP(), @record_{number})"
         )
     session = next(iter(warehouses.values())).session
     body = ";\n".join(["BEGIN TRANSACTION", *moved, "COMMIT TRANSACTION"])
-    script = ";\n".join([*made, f"BEGIN\n{body};\n{_ROLL_BACK}END"])
+    script = ";\n".join([*first, *made, f"BEGIN\n{body};\n{_ROLL_BACK}END"])
     try:
         session.query(script, "tables", params)
     except KpiError as error:
@@ -103,6 +104,12 @@ def _written(warehouse: BigQueryWarehouse, table: str) -> Place:
             f"Table '{table}' would be written to {place.dataset}, which holds sources.",
             where="kpi.toml, datasets of the profile",
             remedy="A run writes the layers mart, kpi and ops only.",
+        )
+    if not warehouse.owns(table):
+        raise DefinitionError(
+            f"'{table}' is a deployed view, which a run only reads.",
+            where=place.path,
+            remedy="Write owns_views = true in the profile where the run shall make it.",
         )
     return place
 
@@ -133,16 +140,36 @@ def _prepare(warehouse: BigQueryWarehouse, table: str, staged: Staged, place: Pl
     held = warehouse.describe_published(table)
     if held is None:
         return [_create(place, table, staged.columns)]
-    if any(held[name] != kind for name, kind in staged.columns.items() if name in held):
-        clauses = layout_of(table, staged.columns).ddl(staged.columns)
-        return [f"CREATE OR REPLACE TABLE {place.quoted} {clauses} AS SELECT * FROM {staged.seen.quoted}"]  # noqa: S608
+    retyped = {name: kind for name, kind in staged.columns.items() if held.get(name, kind) != kind}
     added = [
         f"ADD COLUMN IF NOT EXISTS `{name}` {kind}"
         for name, kind in staged.columns.items()
         if name not in held
     ]
     # What this version no longer writes stays: an upgrade drops nothing.
-    return [f"ALTER TABLE {place.quoted} {', '.join(added)}"] if added else []
+    return [
+        *([_retype(warehouse, place, {**held, **retyped}, retyped)] if retyped else []),
+        *([f"ALTER TABLE {place.quoted} {', '.join(added)}"] if added else []),
+    ]
+
+
+def _retype(
+    warehouse: BigQueryWarehouse, place: Place, columns: Mapping[str, str], retyped: Mapping[str, str]
+) -> str:
+    """Return the statement that gives columns another type and leaves the rows: a later failure loses none.
+
+    A value that the new type cannot hold becomes null, never another one.
+    """
+    listed = ", ".join(
+        f"SAFE_CAST(CAST(`{name}` AS STRING) AS {retyped[name]}) AS `{name}`"
+        if name in retyped
+        else f"`{name}`"
+        for name in columns
+    )
+    found = warehouse.session.table(place, place.table)
+    # BigQuery replaces a table only by one that is partitioned alike.
+    clauses = layout_found(found).ddl(columns) if found is not None else ""
+    return f"CREATE OR REPLACE TABLE {place.quoted} {clauses} AS SELECT {listed} FROM {place.quoted}"  # noqa: S608
 
 
 def _move(staged: Staged, place: Place) -> Sequence[str]:

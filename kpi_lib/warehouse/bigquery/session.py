@@ -7,6 +7,7 @@ import decimal
 import io
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,15 +129,20 @@ class Session:
 
         self.jobs.run(step, start)
 
-    def table(self, place: Place, doing: str) -> bigquery.Table | None:
-        """Return what BigQuery knows of a table; None when it is not there, an error without its dataset."""
+    def table(self, place: Place, doing: str, *, ours: bool = False) -> bigquery.Table | None:
+        """Return what BigQuery knows of a table; None when it is not there.
+
+        Without its dataset that is an error, unless it is one of ``ours``: the first night makes those.
+        """
         from google.api_core.exceptions import NotFound
+
+        absent = re.compile("Not found: (Table|Dataset)" if ours else "Not found: Table")
 
         def ask(seconds: float) -> bigquery.Table | None:
             try:
                 return self.client.get_table(place.path, retry=None, timeout=seconds)
             except NotFound as error:
-                if "Not found: Table" in str(error):
+                if absent.search(str(error)):
                     return None
                 raise
 

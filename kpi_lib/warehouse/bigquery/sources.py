@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from kpi_lib.catalogue.models import Catalogue, Source
-from kpi_lib.errors import DataError, did_you_mean
+from kpi_lib.errors import DataError, DefinitionError, did_you_mean
 from kpi_lib.warehouse.bigquery.names import Place
+from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse, frame_of, google_name
 from kpi_lib.warehouse.tables import SOURCE_LOAD, declared_types
 
@@ -24,18 +25,29 @@ SOURCE_DAY = "ops.source_day"
 _LOAD_NEEDED = {name: kind for name, kind in declared_types(SOURCE_LOAD).items() if name != "row_count"}
 
 
-class SourcesError(DataError):
-    """The sources in BigQuery cannot be used; every problem is in ``issues``."""
+#: What becomes of the problems of the sources, beside the list of them.
+_REMEDY = "Mend the loader or its views; the domain's sources.toml says what is expected."
 
-    def __init__(self, problems: Iterable[str], where: str) -> None:
+
+class SourceTablesError(DefinitionError):
+    """The tables of the sources are not as declared; every problem is in ``issues``."""
+
+    def __init__(self, problems: Sequence[str], domain: str) -> None:
+        super().__init__(_listed(problems), where=f"sources of '{domain}'", remedy=_REMEDY, issues=problems)
+
+
+class SourceRowsError(DataError):
+    """The rows of the sources cannot be used; every problem is in ``issues``."""
+
+    def __init__(self, problems: Sequence[str], domain: str) -> None:
         self.issues = tuple(problems)
-        count = len(self.issues)
-        listed = "\n".join(f"  {problem}" for problem in self.issues)
-        super().__init__(
-            f"{count} problem{'' if count == 1 else 's'} in the sources:\n{listed}",
-            where=where,
-            remedy="Mend the loader or its views; the domain's sources.toml says what is expected.",
-        )
+        super().__init__(_listed(problems), where=f"sources of '{domain}'", remedy=_REMEDY)
+
+
+def _listed(problems: Sequence[str]) -> str:
+    count = len(problems)
+    lines = "\n".join(f"  • {problem}" for problem in problems)
+    return f"{count} problem{'' if count == 1 else 's'} in the sources:\n{lines}"
 
 
 @dataclass
@@ -58,13 +70,23 @@ def load_place(warehouse: BigQueryWarehouse) -> Place:
     return Place(warehouse.places.project, warehouse.places.datasets[layer], name)
 
 
+def missing_load_record(place: Place) -> DefinitionError:
+    """Return the error of a loader that says nowhere how far it has come."""
+    return DefinitionError(
+        "There is no such table or view. It has to say how far each source is loaded.",
+        where=place.path,
+        remedy=f"Let the loader keep it, one row a source: {', '.join(_LOAD_NEEDED)} "
+        "(docs/runbook-bigquery.md, First deployment).",
+    )
+
+
 def state_of_sources(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> str:
     """Return a hash that changes when a source or what its loader says changes.
 
     It reads what BigQuery keeps about each table (rows, last change, columns) and the load record.
     A source that is a view has no such marks: there the load record alone tells.
     """
-    found = [_look(warehouse, source) for source in catalogue.sources]
+    found = _look_at_all(warehouse, catalogue)
     loads = _load_record(warehouse)
     state = {item.source.name: {**item.state, "columns": item.columns} for item in found}
     text = json.dumps([state, loads.astype(str).values.tolist()], sort_keys=True, default=str)
@@ -88,10 +110,12 @@ def read_sources(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> pd.DataF
 
     Raises
     ------
-    SourcesError
-        With every problem of every source in ``issues``; nothing is written then.
+    SourceTablesError
+        With every problem of every table in ``issues``; nothing is written then.
+    SourceRowsError
+        The same of their rows.
     """
-    found = [_look(warehouse, source) for source in catalogue.sources]
+    found = _look_at_all(warehouse, catalogue)
     loads = _load_record(warehouse)
     listed = set(loads["source"])
     for item in found:
@@ -102,7 +126,7 @@ def read_sources(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> pd.DataF
             )
     problems = [text for item in found for text in item.problems] + _check_loads(warehouse, loads, catalogue)
     if problems:
-        raise SourcesError(problems, f"sources of '{catalogue.domain}'")
+        raise SourceTablesError(problems, catalogue.domain)
     there = [item for item in found if item.columns is not None]
     counts = _check_rows(warehouse, there, catalogue)
     held = loads[loads["source"].isin([item.source.name for item in there])]
@@ -113,9 +137,23 @@ def read_sources(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> pd.DataF
     return frame
 
 
-def _look(warehouse: BigQueryWarehouse, source: Source) -> _Found:
-    place = warehouse.places.published(f"{source.layer}.{source.name}")
-    table = warehouse.session.table(place, source.name)
+def wrong_columns(session: Session, place: Place, source: Source) -> list[str]:
+    """Return what differs between a source's table and its declaration; nothing where there is no table."""
+    found = _look(session, place, source)
+    _check_columns(found, in_use=False)
+    return found.problems
+
+
+def _look_at_all(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> list[_Found]:
+    places = [warehouse.places.published(f"{source.layer}.{source.name}") for source in catalogue.sources]
+    return [
+        _look(warehouse.session, place, source)
+        for place, source in zip(places, catalogue.sources, strict=True)
+    ]
+
+
+def _look(session: Session, place: Place, source: Source) -> _Found:
+    table = session.table(place, source.name)
     if table is None:
         return _Found(source, place, None, {})
     columns = {item.name: google_name(item.field_type) for item in table.schema}
@@ -127,7 +165,9 @@ def _look(warehouse: BigQueryWarehouse, source: Source) -> _Found:
 def _check_columns(found: _Found, *, in_use: bool) -> None:
     if found.columns is None:
         if in_use:
-            found.problem("there is no such table.", "Look whether the loader has run, or was renamed.")
+            found.problem(
+                "there is no such table or view.", "Look whether the loader has run, or it was renamed."
+            )
         return
     wanted = {column.name: column.type for column in found.source.columns}
     extra = sorted(set(found.columns) - set(wanted))
@@ -144,9 +184,14 @@ def _check_columns(found: _Found, *, in_use: bool) -> None:
 
 def _load_record(warehouse: BigQueryWarehouse) -> pd.DataFrame:
     place = load_place(warehouse)
-    listed = ", ".join(_LOAD_NEEDED)
-    job = warehouse.session.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
-    frame = frame_of(warehouse.session.rows(job, "source_load"))
+    listed, session = ", ".join(_LOAD_NEEDED), warehouse.session
+    try:
+        job = session.query(f"SELECT {listed} FROM {place.quoted} ORDER BY source", "source_load")  # noqa: S608
+    except DefinitionError as error:
+        if session.table(place, "source_load") is None:
+            raise missing_load_record(place) from error
+        raise
+    frame = frame_of(session.rows(job, "source_load"))
     return frame.astype({"loaded_at": "datetime64[us, UTC]"})
 
 
@@ -184,7 +229,7 @@ def _check_rows(warehouse: BigQueryWarehouse, found: list[_Found], catalogue: Ca
                 item.problem(f"column {column} is empty in {count} rows.", "This column may not be empty.")
     problems = [text for item in found for text in item.problems]
     if problems:
-        raise SourcesError(problems, f"sources of '{catalogue.domain}'")
+        raise SourceRowsError(problems, catalogue.domain)
     return {str(name): int(count) for name, count in frame["row_count"].items()}
 
 

@@ -59,7 +59,7 @@ def clean_up(session: Session, domains: Sequence[str], host: str, now: dt.dateti
     count = 0
     for domain in domains:
         place = f"{session.profile.project}.{session.profile.dataset('staging', domain)}"
-        found = session.call(place, partial(_tables, session, place))
+        found = session.call(place, partial(list_tables, session, place))
         for item in found:
             if is_leftover(item.table_id, host, now):
                 _delete(session, f"{place}.{item.table_id}")
@@ -81,7 +81,8 @@ def _make(session: Session, dataset: bigquery.Dataset, seconds: float) -> None:
     session.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=seconds)
 
 
-def _tables(session: Session, dataset: str, seconds: float) -> list[bigquery.table.TableListItem]:
+def list_tables(session: Session, dataset: str, seconds: float) -> list[bigquery.table.TableListItem]:
+    """Return what lies in a dataset, tables and views."""
     return list(session.client.list_tables(dataset, retry=None, timeout=seconds))
 
 

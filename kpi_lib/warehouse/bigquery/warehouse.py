@@ -169,6 +169,10 @@ class BigQueryWarehouse:
         """Return the number of rows."""
         return int(self.query(f"SELECT COUNT(*) AS n FROM {table}")["n"].iloc[0])  # noqa: S608
 
+    def owns(self, table: str) -> bool:
+        """Whether a run makes the table; a deployed view is only read."""
+        return table not in self.places.deployed
+
     def describe_published(self, table: str) -> dict[str, str] | None:
         """Return the columns of a published table, or None when it is not there."""
         return self._describe_place(self.places.published(table))
@@ -226,7 +230,7 @@ class BigQueryWarehouse:
         return self._known[place]
 
     def _ask(self, place: Place) -> dict[str, str] | None:
-        found = self.session.table(place, place.table)
+        found = self.session.table(place, place.table, ours=place.dataset in self.places.own)
         return None if found is None else {item.name: google_name(item.field_type) for item in found.schema}
 
     def _missing(self, table: str) -> WarehouseError:
