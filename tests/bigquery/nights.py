@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,15 @@ from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.tables import physical_layers
 from tests.bigquery.conftest import make_workspace
 from tests.bigquery.landing_zone import load_raw
-from tests.bigquery.test_parity import LABEL, contents
 
 DOMAINS = ("winery", "marketplace")
 UNTIL = dt.date(2026, 11, 20)
 #: The nights of a test run minutes apart from here, so that both warehouses can be compared byte by byte.
 FIRST = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 
-
 INDEX = "site/api/v1/index.json"
+#: What the pages of a profile that is not the default one say beside the title.
+LABEL = b" (profile sandbox)"
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,30 @@ def ordered(warehouse: Warehouse, table: str) -> pd.DataFrame:
 
 
 def site(folder: Path) -> dict[str, bytes]:
-    """Return every file that readers see, without the name of the profile that its pages may carry."""
+    """Return every file that readers see, as if its profile were the default one: no folder, no label."""
     own = folder / "build" / "sandbox"
     output = own if own.is_dir() else folder / "build"
     return {
-        f"{part}/{name}": content.replace(LABEL, b"")
-        for part in ("site", "private")
-        for name, content in contents(output / part).items()
+        f"{place}/{name}": content.replace(LABEL, b"")
+        for place in ("site", "private")
+        for name, content in contents(output / place).items()
     }
+
+
+def contents(site: Path) -> dict[str, bytes]:
+    """Return a folder's files by name, of a workbook its parts.
+
+    PDFs are left out: they tell the instant of their making.
+    """
+    found: dict[str, bytes] = {}
+    for file in sorted(site.rglob("*")):
+        name = str(file.relative_to(site))
+        if file.suffix == ".xlsx":
+            with zipfile.ZipFile(file) as book:
+                found |= {f"{name}/{part}": book.read(part) for part in book.namelist()}
+        elif file.is_file() and file.suffix != ".pdf":
+            found[name] = file.read_bytes()
+    return found
 
 
 def left_in_staging(profile: BigQueryProfile, domains: tuple[str, ...] = DOMAINS) -> list[str]:
