@@ -15,8 +15,9 @@ report: $(VENV)/.run ## install, make sample data where there is none, run the n
 	@$(BIN)/kpi sample --missing
 	@$(BIN)/kpi nightly
 
+# With bytecode whatever the environment says: without it each worker and each night compiles everything.
 test: $(VENV)/.dev ## the default tests: about a minute, no browser, no Quarto, no cloud
-	TZ=$(or $(TZ),UTC) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not googlesql and not browser and not bigquery" $(TESTS)
+	PYTHONDONTWRITEBYTECODE= TZ=$(or $(TZ),UTC) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not googlesql and not browser and not bigquery" $(TESTS)
 
 install: $(VENV)/.dev ## everything a developer needs, into .venv
 

@@ -114,7 +114,7 @@ class BigQueryBench:
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse
-        except DOMAIN_ERRORS:
+        except (*DOMAIN_ERRORS, UsageError):
             drop(warehouse)
             raise
         self.open[catalogue.domain] = warehouse
@@ -169,7 +169,7 @@ class BigQueryBench:
 
 def machine(workspace: Workspace) -> str:
     """Return where a run works: two output folders on one machine do not wait for each other's lock."""
-    folder = hashlib.sha256(str(workspace.settings.output.resolve()).encode()).hexdigest()[:8]
+    folder = hashlib.sha256(str(workspace.output.resolve()).encode()).hexdigest()[:8]
     return f"{platform.node()}_{folder}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,12 @@ from kpi_lib.warehouse.bigquery.tidy import drop
 from kpi_lib.warehouse.tables import DASHBOARD, FACTS, physical_layers
 from tests.bigquery.conftest import make_workspace, new_project
 from tests.bigquery.landing_zone import load_raw
+from tests.bigquery.nights import LABEL, contents
 
 DOMAINS = ("winery", "marketplace")
 UNTIL = dt.date(2026, 11, 20)
 #: Both nights run at this instant, so that everything they write can be compared byte by byte.
 NOW = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
-LABEL = b" (profile sandbox)"
 #: What a night asks of BigQuery, by domain; a change to this is a change to what a night costs.
 JOBS = {"winery": 75, "marketplace": 110}
 
@@ -109,19 +108,6 @@ def test_the_pages_are_equal_byte_by_byte(nights: Nights) -> None:
     # Pages of a profile that is not the default one say so; nothing else may differ.
     assert [name for name in pages if LABEL not in cloud[name] or LABEL in local[name]] == []
     assert [name for name in local if cloud[name].replace(LABEL, b"") != local[name]] == []
-
-
-def contents(site: Path) -> dict[str, bytes]:
-    """Return a site's files but PDFs by name; of a workbook, which is packed, its parts."""
-    found: dict[str, bytes] = {}
-    for file in sorted(site.rglob("*")):
-        name = str(file.relative_to(site))
-        if file.suffix == ".xlsx":
-            with zipfile.ZipFile(file) as book:
-                found |= {f"{name}/{part}": book.read(part) for part in book.namelist()}
-        elif file.is_file() and file.suffix != ".pdf":
-            found[name] = file.read_bytes()
-    return found
 
 
 def test_a_reader_gets_the_same_answers(nights: Nights) -> None:

@@ -55,6 +55,7 @@ class Visit:
     """A page that was opened, and what the browser had to say about it."""
 
     def __init__(self, browser: Any, width: int = 1440, scheme: str = "light", **options: Any) -> None:
+        self.width = width
         self.context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, **options
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +102,15 @@ def axe_problems(page: Any) -> list[str]:
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
 
 
-def look(visit: Visit, root: Path, names: list[str]) -> list[str]:
-    """Open pages and return everything that is wrong with them."""
+def look(visit: Visit, root: Path, names: list[str], checked: Collection[str] | None = None) -> list[str]:
+    """Open pages and return everything that is wrong with them; axe looks at those ``checked``, or all."""
     problems = []
     for name in names:
         page = visit.open(root / name)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         problems += [f"{name}: {complaint}" for complaint in visit.complaints]
-        problems += [f"{name}: axe {problem}" for problem in axe_problems(page)]
+        if checked is None or name in checked:
+            problems += [f"{name}: axe {problem}" for problem in axe_problems(page)]
         problems += [f"{name}: {wide} px wider than the screen"] if wide > 0 else []
         visit.complaints.clear()
     return problems
@@ -138,7 +139,11 @@ def test_the_published_site(visit: Visit) -> None:
     ]
     details = [name for kind in ("/kpi/", "/entity/") for name in [page for page in many if kind in page][:3]]
     single = [name for name in pages if name not in many]
-    assert look(visit, root, [*single, *details]) == []
+    # A page of the archive is one of the others with a line above it: of those, axe sees one. What it has
+    # to say of the width between, it says of every kind of page in the small site.
+    archived = [name for name in single if name.startswith("archive/2")]
+    checked = {*single, *details} - {*archived[1:]} if visit.width != 834 else set()
+    assert look(visit, root, [*single, *details], checked) == []
 
 
 def test_fonts_style_and_script_load_from_disk_under_the_policy(browser: Any, site: Path) -> None:

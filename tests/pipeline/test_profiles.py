@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from pypdf import PdfReader
 import kpi_lib
 from kpi_lib.catalogue import load_settings
 
-from .conftest import SETTINGS, Kpi, edit_source, site_state
+from .conftest import SETTINGS, Kpi, call, edit_source, site_state
 
 PROFILES = """
 [profiles.local]
@@ -39,15 +40,27 @@ def night(kpi: Kpi, *more: str) -> tuple[int, str]:
     return outcome.code, outcome.out + outcome.err
 
 
-@pytest.fixture
-def two(published: Path, kpi: Kpi) -> Path:
-    """The default profile's night, then one of the profile ``trial`` on other data."""
-    (published / "kpi.toml").write_text(SETTINGS + PROFILES)
-    edit_source(published, SOURCE, larger)
-    code, said = night(kpi, "--profile", "trial")
+@pytest.fixture(scope="module")
+def two_once(published_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default profile's night, then one of the profile ``trial`` on other data; copied, never changed."""
+    folder = tmp_path_factory.mktemp("two") / "project"
+    shutil.copytree(published_once, folder, symlinks=True)
+    (folder / "kpi.toml").write_text(SETTINGS + PROFILES)
+    edit_source(folder, SOURCE, larger)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        code, said = night(call, "--profile", "trial")
     assert code == 0, said
-    assert f"site: {published}/build/trial/site/index.html" in said
-    return published
+    assert f"site: {folder}/build/trial/site/index.html" in said
+    return folder
+
+
+@pytest.fixture
+def two(two_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "two"
+    shutil.copytree(two_once, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def visitors(output: Path) -> float:
@@ -114,6 +127,8 @@ def test_another_default_profile_takes_the_folder_and_nothing_else(two: Path, kp
     assert LABEL not in (two / "build/site/index.html").read_text()
     assert (two / "build" / "site").resolve().parts[-3] == "trial.releases"
     assert remembered(two, "trial").isdisjoint(old)
+    with kpi_lib.connect() as wh:
+        assert wh.path == two / "data" / "trial.duckdb"
     code, said = night(kpi, "--profile", "local")
     assert code == 0, said
     assert "(profile local)" in (two / "build/local/site/index.html").read_text()
