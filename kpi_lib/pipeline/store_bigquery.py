@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
+from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
 from kpi_lib.pipeline.kpi_tables import Days, InWarehouse, KpiTables
