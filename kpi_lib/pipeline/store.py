@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -107,6 +107,23 @@ class Store(Protocol):
         ...
 
 
+@contextmanager
+def put_back(file: Path) -> Iterator[None]:
+    """Put a warehouse file back as it was where the block ends with an error of a domain."""
+    before = file.with_name(f"before-{file.name}")
+    if file.is_file():
+        shutil.copyfile(file, before)
+    try:
+        yield
+    except DOMAIN_ERRORS:
+        file.unlink(missing_ok=True)
+        if before.is_file():
+            before.replace(file)
+        raise
+    finally:
+        before.unlink(missing_ok=True)
+
+
 def store_of(workspace: Workspace) -> Store:
     """Return the store of a workspace's profile."""
     profile = workspace.profile
@@ -157,22 +174,12 @@ class DuckDBBench:
     @contextmanager
     def domain(self, catalogue: Catalogue, *, several: bool) -> Iterator[Warehouse]:
         """Open the file; the copy from before is put back where the domain fails."""
-        file = self.staged / WAREHOUSE
-        before = self.staged / f"before-{WAREHOUSE}"
-        if several and file.is_file():
-            shutil.copyfile(file, before)
-        try:
-            with self.reopen(catalogue) as warehouse:
-                yield warehouse
-        except DOMAIN_ERRORS:
-            if several:
-                # The other domains go on, and this one keeps the tables it had.
-                file.unlink(missing_ok=True)
-                if before.is_file():
-                    before.replace(file)
-            raise
-        finally:
-            before.unlink(missing_ok=True)
+        # The other domains go on, and this one keeps the tables it had.
+        with (
+            put_back(self.staged / WAREHOUSE) if several else nullcontext(),
+            self.reopen(catalogue) as warehouse,
+        ):
+            yield warehouse
 
     def load(self, warehouse: Warehouse, catalogue: Catalogue) -> Loaded:
         """Read the landing files into the source tables."""

@@ -6,18 +6,19 @@ import datetime as dt
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
-from kpi_lib.errors import UsageError
+from kpi_lib.catalogue.profile_checks import check_profiles
+from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
 from kpi_lib.pipeline.kpi_tables import Days, InWarehouse, KpiTables
-from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
+from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded, put_back
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.reporting.data import first_shown_day
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
@@ -41,6 +42,20 @@ class BigQueryStore:
     workspace: Workspace
     profile: BigQueryProfile
 
+    def __post_init__(self) -> None:
+        """Refuse a profile that would write what another profile, another domain or a source holds."""
+        settings = self.workspace.settings
+        problems = [
+            str(item)
+            for item in check_profiles(settings, self.workspace.catalogues)
+            if item.severity == "error"
+            and (f"profiles.{self.name}" in item.key or f"'{self.name}'" in item.what)
+        ]
+        if problems:
+            raise DefinitionError(
+                f"Profile '{self.name}' cannot be used:\n  " + "\n  ".join(problems), issues=problems
+            )
+
     @property
     def name(self) -> str:
         """What the profile is called."""
@@ -58,15 +73,23 @@ class BigQueryStore:
     def agrees(self, record: Mapping[str, Any]) -> bool:
         """Whether each domain's tables were published by the run that its record names."""
         held = record.get("domains", {})
-        return all(
-            last_run(self._reader(item))[0] == held.get(item.domain, {}).get("published_by", "")
-            for item in self.workspace.catalogues
-        )
+        try:
+            return all(
+                last_run(self._reader(item))[0] == held.get(item.domain, {}).get("published_by", "")
+                for item in self.workspace.catalogues
+            )
+        except DOMAIN_ERRORS:
+            # A domain that cannot be looked at is no reason to believe that nothing changed.
+            return False
 
     def remembered(self) -> dict[str, Any]:
         """Return what the domains' own records in BigQuery say."""
-        found = {item.domain: last_run(self._reader(item))[1] for item in self.workspace.catalogues}
-        domains = {name: record for name, record in found.items() if record}
+        domains = {}
+        for item in self.workspace.catalogues:
+            # Of a domain that cannot be looked at nothing is known yet; its own build says what is wrong.
+            with suppress(*DOMAIN_ERRORS):
+                domains[item.domain] = last_run(self._reader(item))[1]
+        domains = {name: record for name, record in domains.items() if record}
         return {"domains": domains, "kind": "tables"} if domains else {}
 
     def published(self, catalogue: Catalogue) -> BigQueryWarehouse:
@@ -74,7 +97,7 @@ class BigQueryStore:
         return open_published(self.profile, self.name, catalogue)
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
-        """Begin a run: make our datasets where they are missing, remove what dead runs left."""
+        """Begin a run."""
         session = Session.open(self.profile, self.name, run.run_id)
         bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step
@@ -84,9 +107,6 @@ class BigQueryStore:
             before(step)
 
         run.on_step = told
-        names = [item.domain for item in self.workspace.catalogues]
-        make_datasets(session, names)
-        clean_up(session, names, machine(self.workspace), run.clock())
         return bench
 
     def _reader(self, catalogue: Catalogue) -> BigQueryWarehouse:
@@ -107,8 +127,13 @@ class BigQueryBench:
 
     @contextmanager
     def domain(self, catalogue: Catalogue, *, several: bool) -> Iterator[Warehouse]:
-        """Open a staging place over what is published; a domain that fails is forgotten."""
+        """Open a staging place over what is published; a domain that fails is forgotten.
+
+        Our datasets are made where they are missing, and what dead runs left is removed.
+        """
         del several
+        make_datasets(self.session, [catalogue.domain])
+        clean_up(self.session, [catalogue.domain], machine(self.workspace), self.run.clock())
         owner = owner_name(self.run.run_id, machine(self.workspace))
         warehouse = open_staging(self.session, catalogue, owner)
         refuse_occupied(warehouse, catalogue)
@@ -134,10 +159,12 @@ class BigQueryBench:
         return InWarehouse(warehouse, catalogue, loaded, self.profile.compute)
 
     def finish(self, warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
-        """Pull what the reports show into the release's file."""
+        """Pull what the reports show into the release's file, all of it or nothing."""
+        file = self.staged / WAREHOUSE
         with (
             self.run.step("pull", catalogue.domain) as step,
-            DuckDBWarehouse.open(self.staged / WAREHOUSE, physical_layers(catalogue)) as target,
+            put_back(file),
+            DuckDBWarehouse.open(file, physical_layers(catalogue)) as target,
         ):
             step.rows = extract(_ours(warehouse), catalogue, as_of, first_shown_day(as_of), target)
 

@@ -137,10 +137,14 @@ def test_deployed_views_are_read_and_never_written(archived: Archived) -> None:
         place, theirs = f"`{project}.marketplace_kpi_sandbox.{name}`", f"`{project}.theirs.{name}`"
         session.client.create_dataset(f"{project}.theirs", exists_ok=True)
         session.query(f"CREATE TABLE {theirs} AS SELECT * FROM {place}", "deploy")
-        session.query(f"DROP TABLE {place}", "deploy")
-        session.query(f"CREATE VIEW {place} AS SELECT * FROM {theirs}", "deploy")
     settings = pair.cloud / "kpi.toml"
     settings.write_text(settings.read_text().replace("owns_views = true", "owns_views = false"))
+    with pytest.raises(DefinitionError, match=f"{views[0]} is a table, as a night makes it"):
+        night(pair.cloud, "sandbox", 5, ("marketplace",))
+    for name in views:
+        place, theirs = f"`{project}.marketplace_kpi_sandbox.{name}`", f"`{project}.theirs.{name}`"
+        session.query(f"DROP TABLE {place}", "deploy")
+        session.query(f"CREATE VIEW {place} AS SELECT * FROM {theirs}", "deploy")
     result = night(pair.cloud, "sandbox", 6, ("marketplace",))
     assert (result.exit_code, result.failed) == (0, ())
     for name in views:

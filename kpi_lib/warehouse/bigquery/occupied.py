@@ -24,7 +24,7 @@ def refuse_occupied(warehouse: BigQueryWarehouse, catalogue: Catalogue) -> None:
     ------
     DefinitionError
         Naming every name that a run writes and that is a view, an external table or a snapshot, and
-        every deployed view that is not there.
+        every deployed view that is not there or is a table.
     """
     places, session = warehouse.places, warehouse.session
     kinds: dict[str, str] = {}
@@ -62,3 +62,8 @@ def _problems(warehouse: BigQueryWarehouse, tables: Iterable[str], kinds: dict[s
             yield f"{path} is of kind {kind}, and a run writes it as a table. → Drop it or rename it."
         elif not warehouse.owns(table) and kind is None:
             yield f"There is no view {path}. → Deploy it, or write owns_views = true in the profile."
+        elif not warehouse.owns(table) and kind == "TABLE":
+            yield (
+                f"{path} is a table, as a night makes it, and nothing keeps it up to date. → Drop it and "
+                "deploy the view, or write owns_views = true in the profile."
+            )
