@@ -27,7 +27,7 @@ from kpi_lib.warehouse.dashboard import dashboard_sql
 from kpi_lib.warehouse.fact_changes import SEEN, changes_sql
 from kpi_lib.warehouse.facts import check_mart, facts_sql
 from kpi_lib.warehouse.ledger_tables import FACT_CHANGE
-from kpi_lib.warehouse.rollup import load_spans
+from kpi_lib.warehouse.rollup import SERIES_DAY, load_spans, series_day_sql
 from kpi_lib.warehouse.tables import DASHBOARD, EVENTS, FACTS
 
 Days = tuple[dt.date, dt.date]
@@ -164,15 +164,17 @@ class InWarehouse:
                 facts, self.catalogue, as_of=list(dates), loaded=self.loaded, events=seen
             )
             return write_dashboard(self.warehouse, frame, whole=whole)
+        self.warehouse.build(SERIES_DAY, series_day_sql(), self._params)
         sql, rows = dashboard_sql(self.catalogue), 0
         for number, block in enumerate(self._blocks(dates)):
             load_spans(self.warehouse, self.catalogue, block.to_numpy())
             if not whole:
-                rows += self.warehouse.build_days(DASHBOARD, sql, "as_of_date", self._params)
+                rows += self.warehouse.build_days(DASHBOARD, sql, "as_of_date")
             elif number:
-                rows += self.warehouse.insert(DASHBOARD, sql, self._params)
+                rows += self.warehouse.insert(DASHBOARD, sql)
             else:
-                rows += self.warehouse.build(DASHBOARD, sql, self._params)
+                rows += self.warehouse.build(DASHBOARD, sql)
+        self.warehouse.drop(SERIES_DAY)
         return rows
 
     def _blocks(self, dates: pd.DatetimeIndex) -> Iterator[pd.DatetimeIndex]:
@@ -197,10 +199,11 @@ class InWarehouse:
             catalogue.comparisons,
             catalogue.calendar,
         )
-        params = {
-            "from_day": spans[["start_date", "prior_start"]].min().min(),
-            "to_day": spans[["end_date", "prior_end"]].max().max(),
-        }
+        starts, ends = spans[["start_date", "prior_start"]].min(), spans[["end_date", "prior_end"]].max()
+        # Where no window has begun no day is needed.
+        params = {**self._params, "from_day": starts.min(), "to_day": ends.max()}
+        if pd.isna(params["from_day"]):
+            params |= {"from_day": dates[0], "to_day": dates[0]}
         facts = self.warehouse.query(_NEEDED_FACTS, params)
         seen = self.warehouse.query(_NEEDED_EVENTS, params) if catalogue.events else None
         return facts, seen
@@ -215,6 +218,7 @@ FROM (
       PARTITION BY f.kpi_id, f.entity_id
       ORDER BY
         CASE
+          WHEN f.date_key NOT BETWEEN @first_day AND @last_day THEN 1
           WHEN k.kind = 'ratio' AND f.numerator IS NOT NULL AND f.denominator IS NOT NULL THEN 0
           WHEN k.kind <> 'ratio' AND f.value IS NOT NULL THEN 0
           ELSE 1
@@ -225,11 +229,9 @@ FROM (
   JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
 ) AS numbered
 WHERE date_key BETWEEN @from_day AND @to_day OR place = 1
-ORDER BY {_KEYS}
 """  # noqa: S608
 _NEEDED_EVENTS = f"""
 SELECT {_KEYS}, member_id FROM {EVENTS} WHERE date_key BETWEEN @from_day AND @to_day
-ORDER BY {_KEYS}, member_id
 """  # noqa: S608
 
 

@@ -13,7 +13,16 @@ from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.ledger import Publication, write_ledger
 from kpi_lib.warehouse.ledger_tables import SNAPSHOT
 
-_COMPUTING = ("periods", "compute", "warehouse/mends*.py", "warehouse/dialect.py")
+_COMPUTING = (
+    "periods",
+    "compute",
+    "warehouse/mends*.py",
+    "warehouse/dialect.py",
+    "warehouse/facts.py",
+    "warehouse/dashboard.py",
+    "warehouse/rollup.py",
+    "warehouse/sql/*.sql",
+)
 
 
 def record_publication(warehouse: Warehouse, catalogue: Catalogue, built: Built, run: Run) -> None:

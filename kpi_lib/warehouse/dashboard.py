@@ -22,10 +22,7 @@ _FIXED = {
 
 
 def dashboard_sql(catalogue: Catalogue) -> str:
-    """Return the SELECT of ``kpi.agg_kpi_dashboard`` for the as-of dates of ``kpi.window_span``.
-
-    Its parameters are those of the roll-up.
-    """
+    """Return the SELECT of ``kpi.agg_kpi_dashboard`` over ``ops.series_day`` and ``kpi.window_span``."""
     fixed = ",\n    ".join(
         f"FORMAT('%.*f', {decimals}, CAST(r.{name} AS FLOAT64)) AS {name}_fixed"
         for name, decimals in _FIXED.items()

@@ -238,6 +238,11 @@ class DuckDBWarehouse:
             self._connection.execute(f"DROP TABLE {_INCOMING}")
         return int(added[0]) if added else 0
 
+    def drop(self, table: str) -> None:
+        """Remove a table that is of use only while others are made."""
+        with told(self.path, table):
+            self._connection.execute(f"DROP TABLE IF EXISTS {physical_name(table, self.layers)}")
+
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type, in order."""
         found = self._describe(table)

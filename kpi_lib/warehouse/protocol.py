@@ -43,6 +43,10 @@ class Warehouse(Protocol):
         """Put the rows of a query in place of all rows of their dates; return the number written."""
         ...
 
+    def drop(self, table: str) -> None:
+        """Remove a table that is of use only while others are made."""
+        ...
+
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type."""
         ...

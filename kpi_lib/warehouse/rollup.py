@@ -22,16 +22,33 @@ from kpi_lib.periods import Comparison, Window
 from kpi_lib.warehouse.ledger_tables import WINDOW_SPAN
 from kpi_lib.warehouse.protocol import Warehouse
 
-#: Named parameters of the roll-up's SQL: the first and the last loaded day.
+#: Named parameters of the SQL of the days: the first and the last loaded day.
 PARAMETERS = {"first_day": "DATE", "last_day": "DATE"}
+#: Made for the roll-ups of one run and dropped after them.
+SERIES_DAY = "ops.series_day"
 _KEYS = "as_of_date, kpi_id, entity_id, window_name, comparison"
 Loaded = tuple[dt.date, dt.date]
 
 
 @cache
+def series_day_sql() -> str:
+    """Return the SELECT of ``ops.series_day``: the days of every series with their running totals."""
+    return _read("series_day.sql")
+
+
+@cache
 def rollup_sql() -> str:
-    """Return the roll-up as one GoogleSQL SELECT over logical tables."""
-    return (Path(__file__).parent / "sql" / "rollup.sql").read_text(encoding="utf-8")
+    """Return the roll-up over ``ops.series_day`` as one GoogleSQL SELECT over logical tables."""
+    return _read("rollup.sql")
+
+
+def rollup_from_facts_sql() -> str:
+    """Return the roll-up over the facts, without a table between, as one SELECT."""
+    return rollup_sql().replace(SERIES_DAY, f"(\n{series_day_sql()})")
+
+
+def _read(name: str) -> str:
+    return (Path(__file__).parent / "sql" / name).read_text(encoding="utf-8")
 
 
 def load_spans(
@@ -79,6 +96,6 @@ def rollup_in_warehouse(warehouse: Warehouse, loaded: Loaded) -> pd.DataFrame:
         The long form of :func:`kpi_lib.rollup`, sorted alike.
     """
     params = {"first_day": loaded[0], "last_day": loaded[1]}
-    frame = warehouse.query(f"{rollup_sql()}ORDER BY {_KEYS}", params)
+    frame = warehouse.query(f"{rollup_from_facts_sql()}ORDER BY {_KEYS}", params)
     # In the tables the column has another name, because WINDOW is a word of the language.
     return frame.rename(columns={"window_name": "window"})[list(ROLLUP_COLUMNS)]

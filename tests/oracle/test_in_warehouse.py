@@ -15,17 +15,17 @@ import pytest
 from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.errors import DataError, FrameError
-from kpi_lib.periods import STANDARD_COMPARISONS, STANDARD_WINDOWS, Calendar
+from kpi_lib.periods import STANDARD_COMPARISONS, STANDARD_WINDOWS, Calendar, Window
 from kpi_lib.pipeline.build import Span, roll_up
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
-from kpi_lib.pipeline.events import events_sql
+from kpi_lib.pipeline.events import events_sql, keep_events
 from kpi_lib.pipeline.kpi_tables import Days, InMemory, InWarehouse, KpiTables
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.dashboard import dashboard_sql
 from kpi_lib.warehouse.fact_changes import changes_sql
 from kpi_lib.warehouse.facts import facts_sql
 from kpi_lib.warehouse.ledger_tables import FACT_CHANGE, WINDOW_SPAN
-from kpi_lib.warehouse.rollup import PARAMETERS
+from kpi_lib.warehouse.rollup import PARAMETERS, SERIES_DAY, series_day_sql
 from kpi_lib.warehouse.tables import (
     DASHBOARD,
     ENTITY_ABOVE,
@@ -34,7 +34,7 @@ from kpi_lib.warehouse.tables import (
     dashboard_columns,
     physical_layers,
 )
-from tests.oracle.cases import ENTITIES, KPIS, catalogue
+from tests.oracle.cases import ENTITIES, KPIS, catalogue, kpi
 from tests.oracle.test_rollup_sql import literals
 
 WIDE, SEEN = "mart.wide", "mart.seen"
@@ -67,16 +67,16 @@ def wide_of(rng: np.random.Generator, days: int) -> pd.DataFrame:
     )
     frame = keys.to_frame(index=False)
     size = len(frame)
-    for kpi in KPIS:
-        names = ("above", "below") if kpi.kind == "ratio" else (kpi.code,)
+    for item in KPIS:
+        names = ("above", "below") if item.kind == "ratio" else (item.code,)
         for name in names:
-            cents = kpi.format == "currency" and name != "below"
+            cents = item.format == "currency" and name != "below"
             numbers = (
                 rng.integers(-30_000, 90_000, size) / 100
                 if cents
                 else np.round(rng.normal(2.0, 3.0, size), 2) / 7
             )
-            if not cents and kpi.decimals == 0:
+            if not cents and item.decimals == 0:
                 numbers = rng.integers(-3, 12, size).astype(float)
             numbers[rng.random(size) < 0.2] = 0.0
             numbers[rng.random(size) < 0.05] = np.nan
@@ -266,11 +266,12 @@ def test_google_makes_the_same_tables() -> None:
     )
     plain[WINDOW_SPAN] = spans.rename(columns={"window": "window_name"})
     events = events_sql(definitions)
+    dashboard = dashboard_sql(definitions).replace(SERIES_DAY, f"({series_day_sql()})")
     changes = changes_sql(facts_sql(definitions, columns, "seen"), events, [late], compare_events=True)
     for sql, tables, name in (
         (facts_sql(definitions, columns), plain | {EVENTS: made[EVENTS]}, FACTS),
         (changes, plain | held, FACT_CHANGE),
-        (dashboard_sql(definitions), plain | {name: made[name] for name in (FACTS, EVENTS)}, DASHBOARD),
+        (dashboard, plain | {name: made[name] for name in (FACTS, EVENTS)}, DASHBOARD),
     ):
         wanted = made[name]
         if name == DASHBOARD:
@@ -299,3 +300,104 @@ def asked_of_google(
         elif kind == "FLOAT64":
             found[name] = found[name].astype(float)
     return found
+
+
+@pytest.mark.googlesql
+@pytest.mark.parametrize("events", [True, False])
+def test_google_knows_every_query(monkeypatch: pytest.MonkeyPatch, events: bool) -> None:
+    zetasql = pytest.importorskip("tests.zetasql_catalog")
+    definitions = known(events=events)
+    asked: list[tuple[str, str]] = []
+
+    def noting(name: str, place: int) -> None:
+        method = getattr(DuckDBWarehouse, name)
+
+        def noted(self: DuckDBWarehouse, *given: Any, **named: Any) -> Any:
+            asked.append((name, given[place]))
+            return method(self, *given, **named)
+
+        monkeypatch.setattr(DuckDBWarehouse, name, noted)
+
+    found = nights(4)[:3]
+    with DuckDBWarehouse.open(":memory:", physical_layers(definitions)) as warehouse:
+        for name, place in (("query", 0), ("build", 1), ("insert", 1), ("build_days", 1)):
+            noting(name, place)
+        for each in found:
+            night(warehouse, definitions, MAKERS["in the warehouse"], *each)
+            night(warehouse, definitions, MAKERS["days pulled"], *each)
+        checker = zetasql.GoogleSql.of(definitions)
+        for table in (WIDE, SEEN):
+            checker.add_table(table, warehouse.columns(table))
+        warehouse.build(SERIES_DAY, series_day_sql(), {"first_day": FIRST.date(), "last_day": FIRST.date()})
+        checker.add_table(SERIES_DAY, warehouse.columns(SERIES_DAY))
+    types = {**PARAMETERS, "from_day": "DATE", "to_day": "DATE"}
+    assert {name for name, _ in asked} == {"query", "build", "insert", "build_days"}
+    for _, sql in dict.fromkeys(asked):
+        checker.columns(sql, types)
+
+
+def one_way(
+    way: str, definitions: Catalogue, facts: pd.DataFrame, loaded: Days, dates: pd.DatetimeIndex
+) -> pd.DataFrame:
+    """Return the dashboard of these dates, made of these facts."""
+    with DuckDBWarehouse.open(":memory:", physical_layers(definitions)) as warehouse:
+        warehouse.replace("kpi.dim_kpi", dim_kpi(definitions))
+        warehouse.replace("kpi.dim_entity", dim_entity(definitions))
+        keep_events(warehouse, definitions, None)
+        warehouse.replace(FACTS, facts)
+        tables = MAKERS[way](warehouse, definitions, loaded)
+        if isinstance(tables, InMemory):
+            tables.facts = facts
+        tables.make_dashboard(dates, whole=True)
+        assert not warehouse.exists(SERIES_DAY)
+        return warehouse.query(f"SELECT * FROM {DASHBOARD} ORDER BY as_of_date, kpi_id, entity_id")
+
+
+def facts_of_one(kpi_id: int, values: pd.Series) -> pd.DataFrame:
+    frame = values.rename("value").rename_axis("date_key").reset_index()
+    return frame.assign(kpi_id=kpi_id, entity_id=0, numerator=np.nan, denominator=np.nan)[
+        ["date_key", "kpi_id", "entity_id", "value", "numerator", "denominator"]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["sum", "last", "min", "max", "average"])
+@pytest.mark.parametrize("way", list(MAKERS))
+def test_money_with_parts_of_a_cent_keeps_its_differences(way: str, kind: str) -> None:
+    definitions = catalogue(
+        kpis=(kpi(1, kind, format="currency", decimals=4),), windows=(STANDARD_WINDOWS["last7"],)
+    )
+    days = pd.date_range("2024-01-01", "2025-03-31", unit="us")
+    values = pd.Series(1.2310, index=days).mask(days >= "2025-01-01", 1.2345)
+    facts, loaded = facts_of_one(1, values), (days[0].date(), days[-1].date())
+    made = one_way(way, definitions, facts, loaded, days[-3:])
+    assert made["last7_delta"].round(6).tolist() == [0.0245 if kind == "sum" else 0.0035] * 3
+    pd.testing.assert_frame_equal(
+        made, one_way("in memory", definitions, facts, loaded, days[-3:]), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("way", list(MAKERS))
+def test_days_before_the_loaded_ones_are_no_history(way: str) -> None:
+    definitions = catalogue(
+        kpis=(kpi(2, "sum"),),
+        windows=(STANDARD_WINDOWS["last7"],),
+        comparisons=(STANDARD_COMPARISONS["prior_period"],),
+    )
+    days = pd.date_range("2024-01-01", "2024-03-31", unit="us")
+    values = pd.Series(1.0, index=days).drop(pd.Timestamp("2024-03-18"))
+    facts, loaded = facts_of_one(2, values), (dt.date(2024, 2, 1), days[-1].date())
+    made = one_way(way, definitions, facts, loaded, days[-1:])
+    row = made[made["kpi_id"] == 2].iloc[0]
+    assert (row["last7_prior"], row["last7_prior_reason"]) == (6.0, "partial")
+
+
+@pytest.mark.parametrize("way", list(MAKERS))
+def test_a_window_that_has_not_begun_needs_no_day(way: str) -> None:
+    definitions = catalogue(
+        kpis=(kpi(2, "sum"),),
+        windows=(Window("later", "range", start=dt.date(2026, 1, 1), end=dt.date(2026, 2, 1)),),
+    )
+    days = pd.date_range("2024-01-01", "2024-03-31", unit="us")
+    loaded = (days[0].date(), days[-1].date())
+    made = one_way(way, definitions, facts_of_one(2, pd.Series(1.0, index=days)), loaded, days[-2:])
+    assert made["later_reason"].tolist() == ["not_started"] * 2

@@ -18,7 +18,7 @@ from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi, entity_above
 from kpi_lib.pipeline.events import keep_events
 from kpi_lib.warehouse import DuckDBWarehouse
 from kpi_lib.warehouse.ledger_tables import KEYS, MEASURES
-from kpi_lib.warehouse.rollup import PARAMETERS, load_spans, rollup_in_warehouse, rollup_sql
+from kpi_lib.warehouse.rollup import PARAMETERS, load_spans, rollup_from_facts_sql, rollup_in_warehouse
 from kpi_lib.warehouse.tables import physical_layers
 from kpi_lib.warehouse.types import ARROW_TYPES, to_arrow
 from tests.oracle.cases import KPIS, catalogue, kpi, random_case
@@ -53,7 +53,7 @@ def in_duckdb(
         load_spans(warehouse, definitions, np.array(as_of, dtype="datetime64[D]"))
         made = rollup_in_warehouse(warehouse, loaded)
         days = {"first_day": loaded[0], "last_day": loaded[1]}
-        assert warehouse.build("kpi.rollup", rollup_sql(), days) == len(made)
+        assert warehouse.build("kpi.rollup", rollup_from_facts_sql(), days) == len(made)
         assert warehouse.columns("kpi.rollup") == {**KEYS, **MEASURES_IN_ORDER}
     return made
 
@@ -165,8 +165,8 @@ def test_google_runs_it_to_the_same_numbers() -> None:
         "kpi.window_span": dated.rename(columns={"window": "window_name"}),
     }
     checker = zetasql.GoogleSql.of(definitions)
-    assert checker.columns(rollup_sql(), PARAMETERS) == {**KEYS, **MEASURES_IN_ORDER}
-    text = re.sub(r"--[^\n]*", "", rollup_sql())
+    assert checker.columns(rollup_from_facts_sql(), PARAMETERS) == {**KEYS, **MEASURES_IN_ORDER}
+    text = re.sub(r"--[^\n]*", "", rollup_from_facts_sql())
     for name, day in zip(("first_day", "last_day"), loaded, strict=True):
         text = text.replace(f"@{name}", f"DATE '{day}'")
     for name, frame in frames.items():

@@ -31,7 +31,7 @@ from kpi_lib.warehouse.types import ARROW_TYPES
 
 _KPI_TABLES = ("kpi.dim_kpi", "kpi.dim_entity", SOURCE_LOAD, PUBLICATION)
 _SHOWN_FACTS = f"""
-SELECT * FROM {FACTS} WHERE date_key >= @since ORDER BY date_key, kpi_id, entity_id
+SELECT * FROM {FACTS} WHERE date_key >= @since
 """  # noqa: S608
 _SHOWN_DASHBOARD = f"""
 SELECT * FROM {DASHBOARD} WHERE as_of_date = @as_of ORDER BY kpi_id, entity_id

@@ -148,6 +148,13 @@ class Session:
 
         return self.call(doing, ask)
 
+    def delete(self, place: Place) -> None:
+        """Remove a table or view, if it is there."""
+        self.call(
+            place.path,
+            lambda s: self.client.delete_table(place.path, not_found_ok=True, retry=None, timeout=s),
+        )
+
     def rows(self, job: bigquery.QueryJob, doing: str) -> pa.Table:
         """Return the rows of a query's result."""
         return self.arrow(doing, lambda seconds: job.result(retry=None, job_retry=None, timeout=seconds))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kpi_lib.errors import DefinitionError
+from kpi_lib.warehouse.bigquery.names import Place
 from kpi_lib.warehouse.bigquery.session import Session
 from kpi_lib.warehouse.bigquery.staging import is_leftover
 from kpi_lib.warehouse.bigquery.warehouse import BigQueryWarehouse
@@ -62,7 +63,7 @@ def clean_up(session: Session, domains: Sequence[str], host: str, now: dt.dateti
         found = session.call(place, partial(list_tables, session, place))
         for item in found:
             if is_leftover(item.table_id, host, now):
-                _delete(session, f"{place}.{item.table_id}")
+                session.delete(Place(session.profile.project, item.dataset_id, item.table_id))
                 count += 1
     return count
 
@@ -73,7 +74,7 @@ def drop(warehouse: BigQueryWarehouse) -> None:
         return
     for staged in warehouse.staging.tables.values():
         for place in dict.fromkeys((staged.seen, staged.rows)):
-            _delete(warehouse.session, place.path)
+            warehouse.session.delete(place)
     warehouse.staging.tables.clear()
 
 
@@ -84,7 +85,3 @@ def _make(session: Session, dataset: bigquery.Dataset, seconds: float) -> None:
 def list_tables(session: Session, dataset: str, seconds: float) -> list[bigquery.table.TableListItem]:
     """Return what lies in a dataset, tables and views."""
     return list(session.client.list_tables(dataset, retry=None, timeout=seconds))
-
-
-def _delete(session: Session, path: str) -> None:
-    session.call(path, lambda s: session.client.delete_table(path, not_found_ok=True, retry=None, timeout=s))

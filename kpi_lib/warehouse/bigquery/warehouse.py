@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -122,8 +122,7 @@ class BigQueryWarehouse:
         """
         if not self.exists(table):
             return self.replace(table, frame)
-        held = self.columns(table)
-        require_columns(table, held, frame.columns, date_column)
+        held = self._written_of(table, frame.columns, date_column)
         place = self._days_of(table)
         self._load(table, to_arrow(frame[list(held)], table, held.get), place)
         self._stage_days(table, place, held, date_column)
@@ -144,15 +143,21 @@ class BigQueryWarehouse:
         if not self.exists(table):
             return self.build(table, select_sql, params)
         text, bound = self._placed(select_sql, params)
-        held, staged = self.columns(table), self._writable().tables.get(table)
+        staged = self._writable().tables.get(table)
         if staged is not None and staged.how == "days":
             return self._add(text, bound, table, staged)
         place = self._days_of(table)
         self.session.query(text, table, bound, destination=place, guard=True)
         columns, count = self._made(place, table)
-        require_columns(table, held, columns, date_column)
-        self._stage_days(table, place, held, date_column)
+        self._stage_days(table, place, self._written_of(table, columns, date_column), date_column)
         return count
+
+    def _written_of(self, table: str, given: Iterable[object], date_column: str) -> dict[str, str]:
+        """Return the columns of a table that rows fill; what is no longer written stays without values."""
+        names = set(map(str, given))
+        held = {name: kind for name, kind in self.columns(table).items() if name in names}
+        require_columns(table, held, names, date_column)
+        return held
 
     def _add(self, text: str, bound: dict[str, object], table: str, held: Staged) -> int:
         listed = ", ".join(f"`{name}`" for name in held.columns)
@@ -179,6 +184,12 @@ class BigQueryWarehouse:
             f"UNION ALL SELECT {listed} FROM {place.quoted}",
         )
         staging.tables[table] = Staged("days", held, seen, place, date_column)
+
+    def drop(self, table: str) -> None:
+        """Remove a table that is of use only while others are made: one that this run has written."""
+        staged = self._writable().tables.pop(table, None)
+        if staged is not None:
+            self.session.delete(staged.rows)
 
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type, in order."""

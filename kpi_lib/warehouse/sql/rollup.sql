@@ -1,8 +1,6 @@
 -- Roll-ups of every kind over the spans of kpi.window_span: the same text for every date, window and comparison.
 -- Running totals by series, read at the ends of each span: the cost grows with facts plus results, not with
 -- the days that windows cover. Only extremes and distinct counts join days to the spans that cover them.
--- Sums are exact, whatever lies before a span: money is added up in whole cents, other numbers as two whole
--- parts whose units are powers of two, so that the difference of two totals is the sum, rounded once.
 WITH
 series AS (
   -- One row a KPI and entity that has facts, with the days on which it is active.
@@ -12,108 +10,30 @@ series AS (
     k.kind,
     k.scale,
     k.kind = 'last' AS is_stock,
-    k.format = 'currency' AS is_money,
+    -- The difference of two amounts in cents is money.
+    f.is_in_cents AND k.kind IN ('sum', 'last', 'min', 'max') AS is_money,
     GREATEST(COALESCE(k.since, DATE '0001-01-01'), COALESCE(e.opened, DATE '0001-01-01')) AS active_from,
-    COALESCE(e.closed, DATE '9999-12-31') AS active_to
-  FROM (SELECT DISTINCT kpi_id, entity_id FROM kpi.fact_kpi_daily) AS f
+    COALESCE(e.closed, DATE '9999-12-31') AS active_to,
+    f.first_there,
+    f.added_unit,
+    f.added_fine_unit,
+    f.below_unit,
+    f.below_fine_unit
+  FROM (
+    SELECT
+      t.kpi_id,
+      t.entity_id,
+      LOGICAL_AND(t.is_in_cents) AS is_in_cents,
+      MIN(t.first_there) AS first_there,
+      MIN(t.added_unit) AS added_unit,
+      MIN(t.added_fine_unit) AS added_fine_unit,
+      MIN(t.below_unit) AS below_unit,
+      MIN(t.below_fine_unit) AS below_fine_unit
+    FROM ops.series_day AS t
+    GROUP BY t.kpi_id, t.entity_id
+  ) AS f
   INNER JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
   INNER JOIN kpi.dim_entity AS e ON e.entity_id = f.entity_id
-),
-grid AS (
-  SELECT MIN(date_key) AS first_day, MAX(date_key) AS last_day
-  FROM kpi.fact_kpi_daily
-),
-days AS (
-  SELECT date_key
-  FROM UNNEST(GENERATE_DATE_ARRAY((SELECT first_day FROM grid), (SELECT last_day FROM grid))) AS date_key
-),
-measured AS (
-  -- Every day of every series, and whether it is there.
-  SELECT
-    s.kpi_id,
-    s.entity_id,
-    d.date_key,
-    s.kind,
-    s.is_money,
-    f.value,
-    CASE s.kind WHEN 'ratio' THEN f.numerator WHEN 'sum' THEN f.value WHEN 'average' THEN f.value END AS added,
-    IF(s.kind = 'ratio', f.denominator, NULL) AS below,
-    COALESCE(
-      d.date_key BETWEEN s.active_from AND s.active_to
-      AND d.date_key BETWEEN @first_day AND @last_day
-      AND IF(s.kind = 'ratio', f.numerator IS NOT NULL AND f.denominator IS NOT NULL, f.value IS NOT NULL),
-      FALSE
-    ) AS is_there
-  FROM series AS s
-  CROSS JOIN days AS d
-  LEFT JOIN kpi.fact_kpi_daily AS f
-    ON f.date_key = d.date_key AND f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
-),
-sizes AS (
-  -- Money comes as FLOAT64 with noise far below a hundredth of a cent; totals of cents stay below 2^53.
-  SELECT
-    m.kpi_id,
-    m.entity_id,
-    m.is_money
-    AND COALESCE(MAX(ABS(m.added * 100.0 - ROUND(m.added * 100.0))) <= 0.0001, TRUE)
-    AND COALESCE(SUM(ABS(m.added)) < 9.0e13, TRUE) AS is_in_cents,
-    51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.added)), 0.0)) / LN(2.0)) AS added_bits,
-    51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.below)), 0.0)) / LN(2.0)) AS below_bits
-  FROM measured AS m
-  WHERE m.is_there
-  GROUP BY m.kpi_id, m.entity_id, m.is_money
-),
-units AS (
-  -- What the whole parts of a series are divided by; the finer part has 37 bits more.
-  SELECT
-    kpi_id,
-    entity_id,
-    is_in_cents,
-    IF(is_in_cents, 100.0, POW(2.0, LEAST(COALESCE(added_bits, 0.0), 900.0))) AS added_unit,
-    POW(2.0, LEAST(COALESCE(added_bits, 0.0) + 37.0, 1000.0)) AS added_fine_unit,
-    POW(2.0, LEAST(COALESCE(below_bits, 0.0), 900.0)) AS below_unit,
-    POW(2.0, LEAST(COALESCE(below_bits, 0.0) + 37.0, 1000.0)) AS below_fine_unit
-  FROM sizes
-),
-parts AS (
-  SELECT
-    m.kpi_id,
-    m.entity_id,
-    m.date_key,
-    m.is_there,
-    IF(m.is_there, COALESCE(ROUND(m.added * u.added_unit), 0.0), 0.0) AS added,
-    IF(
-      m.is_there AND NOT u.is_in_cents,
-      COALESCE(ROUND((m.added - ROUND(m.added * u.added_unit) / u.added_unit) * u.added_fine_unit), 0.0), 0.0
-    ) AS added_fine,
-    IF(m.is_there, COALESCE(ROUND(m.below * u.below_unit), 0.0), 0.0) AS below,
-    IF(
-      m.is_there,
-      COALESCE(ROUND((m.below - ROUND(m.below * u.below_unit) / u.below_unit) * u.below_fine_unit), 0.0), 0.0
-    ) AS below_fine
-  FROM measured AS m
-  LEFT JOIN units AS u ON u.kpi_id = m.kpi_id AND u.entity_id = m.entity_id
-),
-totals AS (
-  -- Up to and including each day.
-  SELECT
-    kpi_id,
-    entity_id,
-    date_key,
-    SUM(IF(is_there, 1, 0)) OVER w AS days_there,
-    SUM(added) OVER w AS added,
-    SUM(added_fine) OVER w AS added_fine,
-    SUM(below) OVER w AS below,
-    SUM(below_fine) OVER w AS below_fine,
-    MAX(IF(is_there, date_key, NULL)) OVER w AS latest_day
-  FROM parts
-  WINDOW w AS (PARTITION BY kpi_id, entity_id ORDER BY date_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-),
-firsts AS (
-  SELECT kpi_id, entity_id, MIN(date_key) AS first_there
-  FROM measured
-  WHERE is_there
-  GROUP BY kpi_id, entity_id
 ),
 sides AS (
   -- The distinct spans: a window's own and its counterparts', each computed once.
@@ -133,7 +53,7 @@ edges AS (
     LEAST(x.end_date, g.last_day) AS until_day,
     LEAST(DATE_SUB(x.start_date, INTERVAL 1 DAY), g.last_day) AS before_day
   FROM sides AS x
-  CROSS JOIN grid AS g
+  CROSS JOIN (SELECT MAX(t.date_key) AS last_day FROM ops.series_day AS t) AS g
 ),
 extremes AS (
   SELECT
@@ -143,7 +63,7 @@ extremes AS (
     m.entity_id,
     MIN(m.value) AS smallest,
     MAX(m.value) AS largest
-  FROM (SELECT * FROM measured WHERE is_there AND kind IN ('min', 'max')) AS m
+  FROM (SELECT t.* FROM ops.series_day AS t WHERE t.is_there AND t.kind IN ('min', 'max')) AS m
   INNER JOIN sides AS x ON m.date_key BETWEEN x.start_date AND x.end_date
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
@@ -155,7 +75,7 @@ counted AS (
     m.kpi_id,
     m.entity_id,
     COUNT(DISTINCT v.member_id) AS members
-  FROM (SELECT * FROM measured WHERE is_there AND kind = 'distinct') AS m
+  FROM (SELECT t.* FROM ops.series_day AS t WHERE t.is_there AND t.kind = 'distinct') AS m
   INNER JOIN kpi.entity_above AS a ON a.above_id = m.entity_id
   INNER JOIN kpi.fact_kpi_event AS v
     ON v.kpi_id = m.kpi_id AND v.entity_id = a.entity_id AND v.date_key = m.date_key
@@ -176,19 +96,17 @@ spans AS (
     GREATEST(
       DATE_DIFF(LEAST(e.end_date, s.active_to), GREATEST(e.start_date, s.active_from), DAY) + 1, 0
     ) AS days_active,
-    COALESCE(u.added - COALESCE(b.added, 0.0), 0.0) / n.added_unit
-    + COALESCE(u.added_fine - COALESCE(b.added_fine, 0.0), 0.0) / n.added_fine_unit AS added,
-    COALESCE(u.below - COALESCE(b.below, 0.0), 0.0) / n.below_unit
-    + COALESCE(u.below_fine - COALESCE(b.below_fine, 0.0), 0.0) / n.below_fine_unit AS below,
+    COALESCE(u.added - COALESCE(b.added, 0.0), 0.0) / s.added_unit
+    + COALESCE(u.added_fine - COALESCE(b.added_fine, 0.0), 0.0) / s.added_fine_unit AS added,
+    COALESCE(u.below - COALESCE(b.below, 0.0), 0.0) / s.below_unit
+    + COALESCE(u.below_fine - COALESCE(b.below_fine, 0.0), 0.0) / s.below_fine_unit AS below,
     LEAST(e.end_date, s.active_to) AS last_active,
     u.latest_day,
-    f.first_there
+    s.first_there
   FROM series AS s
   CROSS JOIN edges AS e
-  LEFT JOIN totals AS u ON u.kpi_id = s.kpi_id AND u.entity_id = s.entity_id AND u.date_key = e.until_day
-  LEFT JOIN totals AS b ON b.kpi_id = s.kpi_id AND b.entity_id = s.entity_id AND b.date_key = e.before_day
-  LEFT JOIN firsts AS f ON f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
-  LEFT JOIN units AS n ON n.kpi_id = s.kpi_id AND n.entity_id = s.entity_id
+  LEFT JOIN ops.series_day AS u ON u.kpi_id = s.kpi_id AND u.entity_id = s.entity_id AND u.date_key = e.until_day
+  LEFT JOIN ops.series_day AS b ON b.kpi_id = s.kpi_id AND b.entity_id = s.entity_id AND b.date_key = e.before_day
 ),
 valued AS (
   SELECT
@@ -214,7 +132,7 @@ valued AS (
     p.kind = 'ratio' AND p.below = 0.0 AS has_no_base,
     COALESCE(IF(p.is_stock, p.end_date, p.start_date) < p.first_there, TRUE) AS is_before_history
   FROM spans AS p
-  LEFT JOIN (SELECT kpi_id, entity_id, date_key, value FROM measured WHERE kind = 'last') AS l
+  LEFT JOIN (SELECT t.kpi_id, t.entity_id, t.date_key, t.value FROM ops.series_day AS t WHERE t.kind = 'last') AS l
     ON l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
   LEFT JOIN extremes AS x
     ON x.kpi_id = p.kpi_id AND x.entity_id = p.entity_id
@@ -228,7 +146,7 @@ sided AS (
     w.as_of_date,
     s.kpi_id,
     s.entity_id,
-    s.is_money AND s.kind IN ('sum', 'last', 'min', 'max') AS is_money,
+    s.is_money,
     w.window_name,
     w.comparison,
     w.start_date,
@@ -271,7 +189,6 @@ compared AS (
     ) AS delta_reason,
     CASE
       WHEN reason IS NOT NULL OR prior_reason IS NOT NULL THEN NULL
-      -- The difference of two amounts of money is money.
       WHEN is_money THEN ROUND((value - prior) * 100.0) / 100.0
       ELSE value - prior
     END AS delta
@@ -290,7 +207,7 @@ SELECT
   value,
   prior,
   delta,
-  IF(delta_reason IS NULL, delta / NULLIF(prior, 0.0), NULL) AS delta_pct,
+  IF(delta_reason IS NULL, SAFE_DIVIDE(delta, prior), NULL) AS delta_pct,
   missing_days,
   prior_missing_days,
   reason,
