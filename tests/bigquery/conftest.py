@@ -86,7 +86,7 @@ def new_project() -> str:
 
 
 def make_workspace(
-    folder: Path, domains: tuple[str, ...], project: str, more: str = "", patience: int = 1
+    folder: Path, domains: tuple[str, ...], project: str, more: str = "", patience: int = 5
 ) -> Path:
     """Make a project folder with a profile for the emulator.
 

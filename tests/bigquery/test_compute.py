@@ -102,7 +102,7 @@ def folders(emulator: object, tmp_path_factory: pytest.TempPathFactory) -> dict[
         file.write_text(text)
     made = {}
     for name, more in WAYS.items():
-        made[name] = make_workspace(base / name, ("stalls",), new_project(), more, patience=10)
+        made[name] = make_workspace(base / name, ("stalls",), new_project(), more, patience=20)
         settings = made[name] / "kpi.toml"
         settings.write_text(f'domain_folders = ["{base / "domains"}"]\n{settings.read_text()}')
     return made
