@@ -11,10 +11,12 @@ import pandas as pd
 
 from kpi_lib.catalogue import Catalogue
 from kpi_lib.compute.changes import fact_changes
-from kpi_lib.pipeline.build import Span, changed_from, differing_facts, roll_up
+from kpi_lib.pipeline.build import Span, roll_up
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
+from kpi_lib.pipeline.kpi_tables import InMemory, changed_from, differing_facts
 from kpi_lib.warehouse import DuckDBWarehouse, Reader
 from kpi_lib.warehouse.ledger import Publication, write_ledger
+from kpi_lib.warehouse.ledger_tables import FACT_CHANGE
 from kpi_lib.warehouse.tables import FACTS, physical_layers
 
 MORNING = dt.datetime(2025, 6, 1, 9, 0, tzinfo=dt.UTC)
@@ -48,10 +50,11 @@ class Published:
         self.warehouse.replace("kpi.dim_entity", dim_entity(self.catalogue))
         differing = differing_facts(self.warehouse, facts)
         self.warehouse.replace(FACTS, facts)
+        loaded = (span.first_day, span.last_day)
+        tables = InMemory(self.warehouse, self.catalogue, loaded, facts, first_change=changed_from(differing))
         _, cause, since = roll_up(
-            self.warehouse, self.catalogue, facts, span,
-            changed_from=changed_from(differing), full=full, last_days=last_days,
-        )  # fmt: skip
+            self.warehouse, self.catalogue, tables, span, full=full, last_days=last_days
+        )
         self.causes.append(cause)
         return differing, since
 
@@ -69,7 +72,8 @@ class Published:
             code,
             since,
         )
-        return write_ledger(self.warehouse, self.catalogue, publication, changes)
+        self.warehouse.replace(FACT_CHANGE, changes)
+        return write_ledger(self.warehouse, self.catalogue, publication)
 
     @property
     def reader(self) -> Reader:

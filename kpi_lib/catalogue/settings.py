@@ -185,7 +185,7 @@ def _refuse_one_place_for_two(settings: Settings, file: Path) -> None:
             raise DefinitionError(
                 f"The profiles '{owner}' and '{name}' would keep their figures in one place: {place}.",
                 where=str(file),
-                remedy='Give the one that is kind = "duckdb" a path of its own.',
+                remedy='Give one of them another name or, where it is kind = "duckdb", a path of its own.',
             )
 
 

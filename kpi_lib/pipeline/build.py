@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from kpi_lib import periods
 from kpi_lib.catalogue import Catalogue
-from kpi_lib.compute import dashboard_from_facts, unpivot
-from kpi_lib.compute.changes import differing_rows, fact_changes, no_changes
-from kpi_lib.compute.distinct import daily_counts
 from kpi_lib.compute.refresh import dates_to_refresh
 from kpi_lib.errors import DataError, UsageError
-from kpi_lib.frames import FACT_KEYS, FACTS
 from kpi_lib.operations.run import Run
-from kpi_lib.pipeline import events, scorecard
+from kpi_lib.pipeline import scorecard
 from kpi_lib.pipeline.dimensions import dim_entity, dim_kpi
+from kpi_lib.pipeline.kpi_tables import KpiTables
 from kpi_lib.pipeline.scorecard_history import fill_history
 from kpi_lib.pipeline.store import Loaded
 from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.ledger import grown_days
 from kpi_lib.warehouse.tables import DASHBOARD as DASHBOARD_TABLE
-from kpi_lib.warehouse.tables import EVENTS as EVENTS_TABLE
 from kpi_lib.warehouse.tables import FACTS as FACTS_TABLE
 from kpi_lib.warehouse.tables import SCORECARD, SCORECARD_HISTORY, dashboard_columns
 
@@ -43,20 +39,20 @@ class Span:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build made: its dates, the roll-ups computed, why, since which date; the facts that changed."""
+    """What a build made: its dates, the roll-ups computed, why, and since which date."""
 
     span: Span
     loads: pd.DataFrame
     refreshed: int
     cause: str
     since: dt.date | None = None
-    changes: pd.DataFrame = field(default_factory=no_changes)
 
 
 def build_domain(
     warehouse: Warehouse,
     catalogue: Catalogue,
     load: Callable[[Warehouse, Catalogue], Loaded],
+    kpi_tables: Callable[[Warehouse, Catalogue, tuple[dt.date, dt.date]], KpiTables],
     run: Run,
     *,
     as_of: dt.date | None = None,
@@ -77,6 +73,8 @@ def build_domain(
         The domain's definitions.
     load
         Takes the sources in, or looks at them where they lie.
+    kpi_tables
+        Chooses where facts and roll-ups are computed.
     run
         Records the steps.
     as_of
@@ -119,24 +117,16 @@ def build_domain(
         return Built(span, loads, 0, "scorecard")
     with run.step("marts", domain) as step:
         step.rows = build_marts(warehouse, catalogue, span)
+    tables = kpi_tables(warehouse, catalogue, (span.first_day, span.last_day))
     with run.step("facts", domain) as step:
-        days = pd.date_range(span.first_day, span.last_day, freq="D", unit="us")
-        seen = events.read_events(warehouse, catalogue, days)
-        facts = make_facts(warehouse, catalogue, seen, days)
-        grown = grown_days(loaded.days_before, loaded.days)
-        differing = differing_facts(warehouse, facts)
-        moved = events.changed_events(warehouse, catalogue, seen, grown, _built_through(warehouse))
-        changes = events.with_event_changes(fact_changes(differing, catalogue, grown), moved)
-        step.rows = {FACTS_TABLE: warehouse.replace(FACTS_TABLE, facts)}
-        step.rows[EVENTS_TABLE] = events.keep_events(warehouse, catalogue, seen)
+        step.rows = tables.make_facts(grown_days(loaded.days_before, loaded.days))
     with run.step("roll-ups", domain) as step:
         refreshed, cause, since = roll_up(
-            warehouse, catalogue, facts, span,
-            changed_from=changed_from(changes), full=full, last_days=last_days, backfill=backfill, seen=seen,
-        )  # fmt: skip
+            warehouse, catalogue, tables, span, full=full, last_days=last_days, backfill=backfill
+        )
         step.rows = {DASHBOARD_TABLE: refreshed}
         step.note = cause
-    return Built(span, loads, refreshed, cause, since, changes)
+    return Built(span, loads, refreshed, cause, since)
 
 
 def _build_scorecard(
@@ -221,29 +211,15 @@ def build_marts(warehouse: Warehouse, catalogue: Catalogue, span: Span) -> dict[
     return rows
 
 
-def make_facts(
-    warehouse: Warehouse, catalogue: Catalogue, seen: pd.DataFrame | None, days: pd.DatetimeIndex
-) -> pd.DataFrame:
-    """Return the checked, ordered ``fact_kpi_daily`` frame of the wide mart, and of the events by day."""
-    wide = warehouse.query(f"SELECT * FROM {catalogue.mart} ORDER BY date_key, entity_id")  # noqa: S608
-    facts = unpivot(wide, catalogue)
-    if seen is not None:
-        counted = daily_counts(seen, facts, catalogue, days.to_numpy().astype("datetime64[D]"))
-        facts = pd.concat([facts, counted]).sort_values(list(FACT_KEYS), ignore_index=True)
-    return FACTS.check(facts)
-
-
 def roll_up(
     warehouse: Warehouse,
     catalogue: Catalogue,
-    facts: pd.DataFrame,
+    tables: KpiTables,
     span: Span,
     *,
-    changed_from: pd.Timestamp | None,
     full: bool,
     last_days: int,
     backfill: tuple[dt.date, dt.date] | None = None,
-    seen: pd.DataFrame | None = None,
 ) -> tuple[int, str, dt.date | None]:
     """Compute the as-of dates that need it.
 
@@ -257,22 +233,18 @@ def roll_up(
     # Dates that the data no longer reaches go: what they were is in the ledger.
     everything = full or len(held.difference(spine)) > 0 or held.empty
     everything = everything or not _same_columns(warehouse, catalogue)
+    changed_from = tables.changed_from()
     dates = spine if everything else dates_to_refresh(spine, held, changed_from, last_days)
     if backfill is not None:
         dates = dates.union(pd.date_range(*_within(spine, backfill), freq="D"))
-    loaded = (span.first_day, span.last_day)
-    frame = dashboard_from_facts(facts, catalogue, as_of=list(dates), loaded=loaded, events=seen)
+    rows = tables.make_dashboard(dates, whole=everything)
     if everything:
         cause = "full build" if full or not held.empty else "first build"
-        return warehouse.replace(DASHBOARD_TABLE, frame), f"{cause}: {len(dates)} as-of dates", None
+        return rows, f"{cause}: {len(dates)} as-of dates", None
     cause = f"{len(spine.difference(held))} new as-of dates"
     if changed_from is not None:
         cause += f"; facts changed from {changed_from:%Y-%m-%d}"
-    return (
-        warehouse.replace_days(DASHBOARD_TABLE, frame, "as_of_date"),
-        f"{cause}; {len(dates)} computed",
-        dates[0].date() if len(dates) else span.last_day,
-    )
+    return rows, f"{cause}; {len(dates)} computed", dates[0].date() if len(dates) else span.last_day
 
 
 def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple[dt.date, dt.date]:
@@ -283,27 +255,6 @@ def _within(spine: pd.DatetimeIndex, backfill: tuple[dt.date, dt.date]) -> tuple
             remedy=f"Choose dates from {first} to {last}.",
         )
     return backfill
-
-
-def differing_facts(warehouse: Warehouse, facts: pd.DataFrame) -> pd.DataFrame:
-    """Return the facts that are not as the warehouse holds them; days after those it holds are left out."""
-    if not warehouse.exists(FACTS_TABLE):
-        return differing_rows(facts.head(0), facts.head(0))
-    old = warehouse.query(f"SELECT * FROM {FACTS_TABLE}")  # noqa: S608
-    # Days beyond the old table are new as-of dates, not changes to old ones.
-    return differing_rows(old, facts[facts["date_key"] <= old["date_key"].max()])
-
-
-def changed_from(changes: pd.DataFrame) -> pd.Timestamp | None:
-    """Return the first business date whose facts or events changed."""
-    return None if changes.empty else changes["date_key"].min()
-
-
-def _built_through(warehouse: Warehouse) -> pd.Timestamp | None:
-    if not warehouse.exists(FACTS_TABLE):
-        return None
-    newest: pd.Timestamp = warehouse.query(f"SELECT MAX(date_key) AS d FROM {FACTS_TABLE}")["d"].iloc[0]  # noqa: S608
-    return newest
 
 
 def _held_dates(warehouse: Warehouse) -> pd.DatetimeIndex:

@@ -131,7 +131,8 @@ class _Examination:
                 raise AccessError(
                     "There is no such dataset, or this account may not see it.",
                     where=what,
-                    remedy="Look at `datasets` of the profile, or grant roles/bigquery.dataViewer on it.",
+                    remedy="Look at `project` and `datasets` of the profile, or grant "
+                    "roles/bigquery.dataViewer on it.",
                 )
             if str(found.location).lower() != self.profile.location.lower():
                 raise elsewhere(self.jobs.place, what, place, str(found.location))

@@ -97,9 +97,13 @@ def readings(
         named = [table for table in translate(sql, layers).tables if warehouse.exists(table)]
         found.append(Reading(what, {table: size(table).read(_named(size(table), sql)) for table in named}))
     if catalogue.kpis:
-        whole, dates = size(FACTS).read(None), size(DASHBOARD).read(frozenset({"as_of_date"}))
-        found.append(Reading("facts of the last night, to see what changed", {FACTS: whole}))
-        found.append(Reading("facts, pulled for the roll-up and the pages", {FACTS: whole}))
+        facts, dates = size(FACTS).read(None), size(DASHBOARD).read(frozenset({"as_of_date"}))
+        mart = {catalogue.mart: size(catalogue.mart).read(None)} if warehouse.exists(catalogue.mart) else {}
+        found.append(Reading("mart, whether facts can be made of it", mart))
+        found.append(Reading("facts, made of the mart", mart))
+        found.append(Reading("facts of the last night, to see what changed", {FACTS: facts, **mart}))
+        found.append(Reading("facts that the roll-up needs", {FACTS: facts}))
+        found.append(Reading("facts that pages show", {FACTS: facts}))
         found.append(Reading("dates of the dashboard", {DASHBOARD: dates}))
     return found
 

@@ -20,7 +20,7 @@ def record_publication(warehouse: Warehouse, catalogue: Catalogue, built: Built,
     """Add what this run publishes of a domain to its ledger, as a step of the run."""
     with run.step("ledger", catalogue.domain) as step:
         publication = Publication(run.run_id, run.clock(), built.span.as_of, computing_code(), built.since)
-        added = write_ledger(warehouse, catalogue, publication, built.changes)
+        added = write_ledger(warehouse, catalogue, publication)
         step.rows = {SNAPSHOT: added}
 
 

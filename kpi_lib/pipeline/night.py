@@ -250,6 +250,7 @@ class _Night:
                     warehouse,
                     catalogue,
                     bench.load,
+                    bench.kpi_tables,
                     run,
                     as_of=self.options.as_of,
                     keep_until=self._published_as_of(catalogue),

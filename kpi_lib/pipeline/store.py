@@ -16,6 +16,7 @@ from kpi_lib.catalogue import Catalogue, DuckDBProfile
 from kpi_lib.errors import AccessError, DataError, DefinitionError, FrameError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run
+from kpi_lib.pipeline.kpi_tables import Days, InMemory, KpiTables
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse, fingerprint, load_sources
 from kpi_lib.warehouse.ledger import source_days
@@ -55,6 +56,10 @@ class Bench(Protocol):
 
     def load(self, warehouse: Warehouse, catalogue: Catalogue) -> Loaded:
         """Check the sources, and take them in where they are not there yet."""
+        ...
+
+    def kpi_tables(self, warehouse: Warehouse, catalogue: Catalogue, loaded: Days) -> KpiTables:
+        """Choose where facts and roll-ups of these days are computed."""
         ...
 
     def finish(self, warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
@@ -176,6 +181,10 @@ class DuckDBBench:
             raise TypeError("landing files are loaded into the embedded warehouse")
         loads = load_sources(warehouse, catalogue, self.workspace.landing(catalogue))
         return Loaded(loads, before, source_days(warehouse, catalogue))
+
+    def kpi_tables(self, warehouse: Warehouse, catalogue: Catalogue, loaded: Days) -> KpiTables:
+        """Compute in memory: the file is here."""
+        return InMemory(warehouse, catalogue, loaded)
 
     def finish(self, warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
         """Do nothing: the release's file is what was built."""

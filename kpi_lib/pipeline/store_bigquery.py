@@ -16,8 +16,10 @@ from kpi_lib.catalogue import BigQueryProfile, Catalogue
 from kpi_lib.errors import UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
+from kpi_lib.pipeline.kpi_tables import Days, InWarehouse, KpiTables
 from kpi_lib.pipeline.store import DOMAIN_ERRORS, Loaded
 from kpi_lib.pipeline.workspace import Workspace
+from kpi_lib.reporting.data import first_shown_day
 from kpi_lib.warehouse import DuckDBWarehouse, Warehouse
 from kpi_lib.warehouse.bigquery.extract import extract
 from kpi_lib.warehouse.bigquery.occupied import refuse_occupied
@@ -73,12 +75,6 @@ class BigQueryStore:
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
         """Begin a run: make our datasets where they are missing, remove what dead runs left."""
-        if self.profile.compute == "warehouse":
-            raise UsageError(
-                "A night cannot yet compute its roll-ups in BigQuery.",
-                where=f"profile '{self.name}': compute",
-                remedy='Write compute = "memory"; the facts are pulled, the roll-ups loaded back.',
-            )
         session = Session.open(self.profile, self.name, run.run_id)
         bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step
@@ -119,7 +115,7 @@ class BigQueryBench:
         self.expected[catalogue.domain] = last_run(warehouse)[0]
         try:
             yield warehouse
-        except DOMAIN_ERRORS:
+        except (*DOMAIN_ERRORS, UsageError):
             drop(warehouse)
             raise
         self.open[catalogue.domain] = warehouse
@@ -133,13 +129,17 @@ class BigQueryBench:
         place.replace(SOURCE_DAY, days)
         return Loaded(loads, before, days)
 
+    def kpi_tables(self, warehouse: Warehouse, catalogue: Catalogue, loaded: Days) -> KpiTables:
+        """Compute facts where they lie, and the roll-ups where the profile says."""
+        return InWarehouse(warehouse, catalogue, loaded, self.profile.compute)
+
     def finish(self, warehouse: Warehouse, catalogue: Catalogue, as_of: dt.date) -> None:
         """Pull what the reports show into the release's file."""
         with (
             self.run.step("pull", catalogue.domain) as step,
             DuckDBWarehouse.open(self.staged / WAREHOUSE, physical_layers(catalogue)) as target,
         ):
-            step.rows = extract(_ours(warehouse), catalogue, as_of, target)
+            step.rows = extract(_ours(warehouse), catalogue, as_of, first_shown_day(as_of), target)
 
     @contextmanager
     def reopen(self, catalogue: Catalogue) -> Iterator[Warehouse]:
@@ -170,7 +170,7 @@ class BigQueryBench:
 
 def machine(workspace: Workspace) -> str:
     """Return where a run works: two output folders on one machine do not wait for each other's lock."""
-    folder = hashlib.sha256(str(workspace.settings.output.resolve()).encode()).hexdigest()[:8]
+    folder = hashlib.sha256(str(workspace.output.resolve()).encode()).hexdigest()[:8]
     return f"{platform.node()}_{folder}"
 
 

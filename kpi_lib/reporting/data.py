@@ -22,6 +22,11 @@ MAIN_COMPARISON = "prior_year"
 HISTORY_YEARS = 3
 
 
+def first_shown_day(as_of: dt.date) -> dt.date:
+    """Return the first day of which a page for an as-of date shows facts."""
+    return dt.date(as_of.year - HISTORY_YEARS, 1, 1)
+
+
 class Reader(Protocol):
     """What a report needs of a warehouse."""
 
@@ -148,7 +153,7 @@ class ReportData:
         code, kpi = self.catalogue.entity(entity).code, self.catalogue.kpi(kpi_code)
         if code == self.entity.code or self.reader is None:
             return self.days(kpi.code) if code == self.entity.code else _NO_DAYS
-        since = dt.date(self.as_of.year - HISTORY_YEARS, 1, 1)
+        since = first_shown_day(self.as_of)
         frame = self.reader.daily(entity=code, kpi=kpi.code, since=since, until=self.as_of)
         return frame.set_index("date_key").sort_index()[["value", "numerator", "denominator"]]
 
@@ -233,7 +238,7 @@ def load_report(wh: Reader, as_of: dt.date | str | None = None, entity: str = "A
         as_of=wanted,
         entity=chosen,
         rollups=rollups,
-        daily=wh.daily(entity=chosen.code, since=dt.date(wanted.year - HISTORY_YEARS, 1, 1), until=wanted),
+        daily=wh.daily(entity=chosen.code, since=first_shown_day(wanted), until=wanted),
         loads=wh.loads(),
         watermark=wh.watermark(),
         targets=tuple(wh.targets()),

@@ -12,10 +12,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from kpi_lib.errors import DefinitionError, FrameError, WarehouseError, did_you_mean
+from kpi_lib.errors import DefinitionError, WarehouseError, did_you_mean
 from kpi_lib.warehouse.dialect import SESSION, Translated, physical_name, quote, translate
 from kpi_lib.warehouse.failures import told
-from kpi_lib.warehouse.tables import column_type
+from kpi_lib.warehouse.tables import column_type, require_columns
 from kpi_lib.warehouse.types import GOOGLE_TYPES, output_columns, to_arrow, to_frame
 
 MEMORY_LIMIT = "512MB"
@@ -198,13 +198,7 @@ class DuckDBWarehouse:
         if not self.exists(table):
             return self.replace(table, frame)
         held = self.columns(table)
-        if set(held) != set(map(str, frame.columns)) or date_column not in held:
-            unlike = sorted(set(held) ^ set(map(str, frame.columns))) or [date_column]
-            raise FrameError(
-                f"The columns are not those of the table: {', '.join(unlike)}.",
-                where=table,
-                remedy="Build it again in full (`kpi build --full`).",
-            )
+        require_columns(table, held, frame.columns, date_column)
         rows = to_arrow(frame, table, held.get)
         target, date = physical_name(table, self.layers), quote(date_column)
         with told(self.path, table), self._incoming(rows), self._transaction():
@@ -213,6 +207,36 @@ class DuckDBWarehouse:
             )
             self._connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM {_INCOMING}")  # noqa: S608
         return len(frame)
+
+    def build_days(
+        self, table: str, select_sql: str, date_column: str, params: Mapping[str, object] | None = None
+    ) -> int:
+        """Put the rows of one GoogleSQL SELECT in place of all rows of their dates, in one transaction.
+
+        Raises
+        ------
+        FrameError
+            When its columns are not those of the table.
+        """
+        if not self.exists(table):
+            return self.build(table, select_sql, params)
+        query = translate(select_sql, self.layers)
+        target, date = physical_name(table, self.layers), quote(date_column)
+        with self._told(query, table), self._transaction():
+            self._connection.execute(
+                f"CREATE TEMP TABLE {_INCOMING} AS {query.sql}",
+                query.bind(params),
+            )
+            made = self._connection.execute(f"SELECT * FROM {_INCOMING} LIMIT 0").description  # noqa: S608
+            require_columns(table, self.columns(table), [item[0] for item in made], date_column)
+            self._connection.execute(
+                f"DELETE FROM {target} WHERE {date} IN (SELECT {date} FROM {_INCOMING})"  # noqa: S608
+            )
+            added = self._connection.execute(
+                f"INSERT INTO {target} BY NAME SELECT * FROM {_INCOMING}"  # noqa: S608
+            ).fetchone()
+            self._connection.execute(f"DROP TABLE {_INCOMING}")
+        return int(added[0]) if added else 0
 
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type, in order."""

@@ -18,7 +18,6 @@ from kpi_lib.catalogue.fingerprint import definitions
 from kpi_lib.catalogue.models import Catalogue, Source
 from kpi_lib.warehouse.ledger_sql import LAST_PUBLICATION, PUBLICATION_SQL, snapshot_sql
 from kpi_lib.warehouse.ledger_tables import (
-    FACT_CHANGE,
     LEDGER_KPI,
     LEDGER_TABLES,
     PUBLICATION,
@@ -99,9 +98,7 @@ def grown_days(before: pd.DataFrame, after: pd.DataFrame) -> list[pd.Timestamp]:
     return sorted(grown["date_key"].dropna().unique().tolist())
 
 
-def write_ledger(
-    warehouse: Warehouse, catalogue: Catalogue, publication: Publication, changes: pd.DataFrame
-) -> int:
+def write_ledger(warehouse: Warehouse, catalogue: Catalogue, publication: Publication) -> int:
     """Add what is about to be published to the ledger; return the number of rows added.
 
     A domain without a dashboard has no ledger.
@@ -109,13 +106,12 @@ def write_ledger(
     Parameters
     ----------
     warehouse
-        The staging warehouse: its dashboard is complete, its ledger ends with the last publication.
+        The staging warehouse: its dashboard is complete, its ledger ends with the last publication, and
+        ``ops.fact_change`` says which facts differ from the last published ones.
     catalogue
         The domain's definitions.
     publication
         Who publishes when.
-    changes
-        ``date_key, kpi_id, entity_id, is_late``: the facts that differ from the last published ones.
     """
     if not warehouse.exists(DASHBOARD):
         return 0
@@ -127,7 +123,6 @@ def write_ledger(
     last = _last_publication(warehouse)
     described = _definitions(catalogue, publication.code)
     warehouse.replace(LEDGER_KPI, _ledger_kpi(described, last))
-    warehouse.replace(FACT_CHANGE, changes)
     number = 1 if last is None else int(last["publication_no"]) + 1
     params = {
         "publication_no": number,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -21,7 +22,8 @@ CHECKED: frozenset[type[exp.Expression]] = frozenset(
         exp.Exists,
         # numbers
         exp.Abs, exp.Sign, exp.Floor, exp.Ceil, exp.Trunc, exp.Round, exp.SafeDivide,
-        exp.IntDiv, exp.Mod, exp.Cast, exp.TryCast,
+        exp.IntDiv, exp.Mod, exp.Cast, exp.TryCast, exp.IsNan,
+        exp.Pow, exp.Ln,
         # dates and times
         exp.Date, exp.DateFromParts, exp.Datetime, exp.Timestamp, exp.Extract, exp.LastDay, exp.WeekStart,
         exp.DateAdd, exp.DateSub, exp.DateDiff, exp.DateTrunc,
@@ -31,7 +33,7 @@ CHECKED: frozenset[type[exp.Expression]] = frozenset(
         exp.UnixDate, exp.GenerateDateArray, exp.GenerateSeries,
         # text
         exp.Concat, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Replace, exp.StartsWith, exp.EndsWith,
-        exp.RegexpLike, exp.Length, exp.Pad,
+        exp.RegexpLike, exp.Length, exp.Pad, exp.Format,
         # aggregates and windows
         exp.Count, exp.CountIf, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.AnyValue, exp.LogicalAnd,
         exp.LogicalOr, exp.ArrayAgg, exp.GroupConcat, exp.Stddev, exp.StddevPop, exp.StddevSamp,
@@ -118,6 +120,19 @@ def _unnest(node: exp.Expression) -> None:
         raise refusal(node, "uses WITH OFFSET", "Put the position into a STRUCT.")
 
 
+def _format(node: exp.Expression) -> None:
+    """Write FLOAT64 with printf; other types, and other patterns, are written differently."""
+    number = node.expressions[-1] if node.expressions else None
+    is_float = isinstance(number, exp.Cast) and number.args["to"].this == exp.DType.DOUBLE
+    if not is_float or not re.fullmatch(r"%\.(\d+|\*)f", node.this.name):
+        raise refusal(
+            node,
+            "formats something else than a FLOAT64 with decimals",
+            "Use FORMAT('%.2f', CAST(x AS FLOAT64)).",
+        )
+    node.replace(exp.Anonymous(this="printf", expressions=[node.this.copy(), *node.expressions]))
+
+
 def _like(node: exp.Expression) -> None:
     """Refuse a backslash, which escapes in GoogleSQL only."""
     if not isinstance(node.expression, exp.Literal) or "\\" in node.expression.name:
@@ -153,4 +168,5 @@ _REPAIRS: dict[type[exp.Expression], Callable[[exp.Expression], None]] = {
     exp.Trim: _trim,
     exp.Substring: _substring,
     exp.Like: _like,
+    exp.Format: _format,
 }

@@ -37,6 +37,12 @@ class Warehouse(Protocol):
         """Put a frame's rows in place of all rows of its dates; return the number written."""
         ...
 
+    def build_days(
+        self, table: str, select_sql: str, date_column: str, params: Mapping[str, object] | None = None
+    ) -> int:
+        """Put the rows of a query in place of all rows of their dates; return the number written."""
+        ...
+
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type."""
         ...

@@ -24,6 +24,7 @@ from kpi_lib.warehouse.protocol import Warehouse
 
 #: Named parameters of the roll-up's SQL: the first and the last loaded day.
 PARAMETERS = {"first_day": "DATE", "last_day": "DATE"}
+_KEYS = "as_of_date, kpi_id, entity_id, window_name, comparison"
 Loaded = tuple[dt.date, dt.date]
 
 
@@ -77,17 +78,7 @@ def rollup_in_warehouse(warehouse: Warehouse, loaded: Loaded) -> pd.DataFrame:
     pandas.DataFrame
         The long form of :func:`kpi_lib.rollup`, sorted alike.
     """
-    frame = warehouse.query(rollup_sql(), _parameters(loaded))
+    params = {"first_day": loaded[0], "last_day": loaded[1]}
+    frame = warehouse.query(f"{rollup_sql()}ORDER BY {_KEYS}", params)
+    # In the tables the column has another name, because WINDOW is a word of the language.
     return frame.rename(columns={"window_name": "window"})[list(ROLLUP_COLUMNS)]
-
-
-def build_rollups(warehouse: Warehouse, loaded: Loaded, table: str) -> int:
-    """Make or replace a table of the roll-ups without moving a row out of the warehouse; return its rows.
-
-    The column ``window`` is called ``window_name`` there, because WINDOW is a word of the language.
-    """
-    return warehouse.build(table, rollup_sql(), _parameters(loaded))
-
-
-def _parameters(loaded: Loaded) -> dict[str, object]:
-    return {"first_day": loaded[0], "last_day": loaded[1]}

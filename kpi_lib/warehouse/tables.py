@@ -7,10 +7,11 @@ a day when a column happens to be all null.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kpi_lib.catalogue.dashboard_kpis import DASHBOARD_KPIS
 from kpi_lib.catalogue.models import Catalogue
+from kpi_lib.errors import FrameError
 from kpi_lib.frames import WINDOW_COLUMNS
 from kpi_lib.periods import PRIOR_YEAR
 from kpi_lib.warehouse.ledger_tables import LEDGER_TABLES
@@ -185,3 +186,20 @@ def library_tables(catalogue: Catalogue) -> dict[str, dict[str, str]]:
     }
     fixed = {name: dict(columns) for name, columns in _FIXED.items()}
     return {**sources, **fixed, DASHBOARD: dashboard_columns(catalogue)}
+
+
+def require_columns(table: str, held: Iterable[str], given: Iterable[object], date_column: str) -> None:
+    """Check that rows which replace those of their dates have the columns of their table.
+
+    Raises
+    ------
+    FrameError
+        When they do not.
+    """
+    have, made = set(held), set(map(str, given))
+    if have != made or date_column not in have:
+        raise FrameError(
+            f"The columns are not those of the table: {', '.join(sorted(have ^ made) or [date_column])}.",
+            where=table,
+            remedy="Build it again in full (`kpi build --full`).",
+        )

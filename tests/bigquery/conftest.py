@@ -31,9 +31,9 @@ project = "{project}"
 owns_views = true
 {more}
 [profiles.sandbox.deadlines]
-request = 30
+request = {request}
 query = 240
-outage = 6
+outage = {outage}
 first_wait = 0.1
 longest_wait = 0.5
 [profiles.sandbox.datasets]
@@ -85,11 +85,19 @@ def new_project() -> str:
     return f"example-{next(_PROJECTS):03d}"
 
 
-def make_workspace(folder: Path, domains: tuple[str, ...], project: str, more: str = "") -> Path:
-    """Make a project folder with a profile for the emulator."""
+def make_workspace(
+    folder: Path, domains: tuple[str, ...], project: str, more: str = "", patience: int = 1
+) -> Path:
+    """Make a project folder with a profile for the emulator.
+
+    The emulator runs a query before it answers that it has begun: large ones need more ``patience``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     listed = ", ".join(f'"{name}"' for name in domains)
-    (folder / "kpi.toml").write_text(SETTINGS.format(domains=listed, project=project, more=more))
+    settings = SETTINGS.format(
+        domains=listed, project=project, more=more, request=30 * patience, outage=6 * patience
+    )
+    (folder / "kpi.toml").write_text(settings)
     for name in ("notebooks", "expectations", "reports"):
         (folder / name).symlink_to(ROOT / name)
     return folder

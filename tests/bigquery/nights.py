@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ UNTIL = dt.date(2026, 11, 20)
 #: The nights of a test run minutes apart from here, so that both warehouses can be compared byte by byte.
 FIRST = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 
-
-INDEX = "build/site/api/v1/index.json"
+INDEX = "site/api/v1/index.json"
+#: What the pages of a profile that is not the default one say beside the title.
+LABEL = b" (profile sandbox)"
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,30 @@ def ordered(warehouse: Warehouse, table: str) -> pd.DataFrame:
 
 
 def site(folder: Path) -> dict[str, bytes]:
-    """Return every file that readers see, but PDFs, which tell the instant of their making."""
-    places = [folder / "build" / name for name in ("site", "private")]
+    """Return every file that readers see, as if its profile were the default one: no folder, no label."""
+    own = folder / "build" / "sandbox"
+    output = own if own.is_dir() else folder / "build"
     return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for place in places
-        for file in sorted(place.rglob("*"))
-        if file.is_file() and file.suffix != ".pdf"
+        f"{place}/{name}": content.replace(LABEL, b"")
+        for place in ("site", "private")
+        for name, content in contents(output / place).items()
     }
+
+
+def contents(site: Path) -> dict[str, bytes]:
+    """Return a folder's files by name, of a workbook its parts.
+
+    PDFs are left out: they tell the instant of their making.
+    """
+    found: dict[str, bytes] = {}
+    for file in sorted(site.rglob("*")):
+        name = str(file.relative_to(site))
+        if file.suffix == ".xlsx":
+            with zipfile.ZipFile(file) as book:
+                found |= {f"{name}/{part}": book.read(part) for part in book.namelist()}
+        elif file.is_file() and file.suffix != ".pdf":
+            found[name] = file.read_bytes()
+    return found
 
 
 def left_in_staging(profile: BigQueryProfile, domains: tuple[str, ...] = DOMAINS) -> list[str]:

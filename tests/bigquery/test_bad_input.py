@@ -87,7 +87,7 @@ CASES: dict[str, Bad] = {
     ),
     "no such dataset": Bad(
         (f"There is no dataset {P}:winery_gone in US", "kpi doctor --profile sandbox"),
-        (f"dataset {P}.winery_gone (winery, raw): There is no such dataset", "Look at `datasets`"),
+        (f"dataset {P}.winery_gone (winery, raw): There is no such dataset", "Look at `project` and"),
         settings={'raw = "{domain}_raw"': 'raw = "winery_gone"'},
     ),
     "no such table": Bad(

@@ -16,7 +16,9 @@ from kpi_lib.errors import RunError, UsageError
 from kpi_lib.operations.progress import Lines
 from kpi_lib.pipeline.night import run_build
 from kpi_lib.pipeline.night_types import NightOptions
+from kpi_lib.pipeline.store import store_of
 from kpi_lib.pipeline.store_bigquery import BigQueryBench
+from kpi_lib.pipeline.unchanged import newest_comes_first
 from kpi_lib.pipeline.workspace import Workspace
 from kpi_lib.warehouse.bigquery.open import open_published
 from kpi_lib.warehouse.bigquery.publish import last_run
@@ -51,7 +53,7 @@ if __name__ == "__main__":
         module, owner, name = place.split(":")
         die = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
         setattr(getattr(importlib.import_module(module), owner), name, die)
-    print(night(Path(folder), profile, int(minute)).status)
+    print(night(Path(folder), profile, int(minute), force=bool(place)).status)
 """
 #: Everything is built, checked and drawn.
 BEFORE_PUBLISHING = {
@@ -74,12 +76,6 @@ def killed(folder: Path, profile: str, minute: int, place: str) -> None:
     """Run a night that dies at a place."""
     died = process(folder, profile, minute, place)
     assert died.returncode == -signal.SIGKILL, died.stderr
-
-
-def build(folder: Path, minute: int, as_of: dt.date) -> None:
-    """Build the tables of a date alone."""
-    workspace, options = Workspace(load_settings(folder / "kpi.toml"), "sandbox"), NightOptions(as_of=as_of)
-    run_build(workspace, options, clock=lambda: FIRST + dt.timedelta(minutes=minute), progress=Lines())
 
 
 def published_by(pair: Pair) -> str:
@@ -121,9 +117,13 @@ def test_killed_between_tables_and_pages(pair: Pair) -> None:
     night(pair.local, "local", 3)
     assert published_by(pair) == run_id(3)
     assert unlike_tables(pair) == []
-    # The pages' record ends a run before the tables: a date is not built by it.
+    # The pages' record ends a run before the tables: no older date goes by it.
+    workspace = Workspace(load_settings(pair.cloud / "kpi.toml"), "sandbox")
+    older, record = NightOptions(as_of=dt.date(2026, 10, 31)), workspace.releases.record()
+    assert record is not None
+    assert newest_comes_first(store_of(workspace), record, older, [], workspace.code_version())
     with pytest.raises(UsageError, match="of another run than the pages here"):
-        build(pair.cloud, 4, dt.date(2026, 10, 31))
+        run_build(workspace, older, clock=lambda: FIRST, progress=Lines())
     # A night of the embedded warehouse that nobody killed has to be asked to do the same again.
     night(pair.local, "local", 4, force=True)
     assert night(pair.cloud, "sandbox", 4).status == "published"

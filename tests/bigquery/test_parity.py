@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +13,28 @@ import pandas as pd
 import pytest
 
 from kpi_lib.catalogue import BigQueryProfile, load_catalogue, load_settings
+from kpi_lib.catalogue.profiles import Deadlines
 from kpi_lib.domains.marketplace.sample import make as make_marketplace
 from kpi_lib.domains.winery.sample import make as make_winery
 from kpi_lib.operations.progress import Lines
+from kpi_lib.pipeline.kpi_tables import InWarehouse
 from kpi_lib.pipeline.night import run_night
 from kpi_lib.pipeline.night_types import NightOptions, NightResult
 from kpi_lib.pipeline.workspace import Workspace
-from kpi_lib.warehouse import DuckDBWarehouse, connect, write_sources
-from kpi_lib.warehouse.bigquery.open import open_published, places_of
+from kpi_lib.warehouse import DuckDBWarehouse, Warehouse, connect, write_sources
+from kpi_lib.warehouse.bigquery.open import open_published, open_staging, places_of
 from kpi_lib.warehouse.bigquery.session import Session
-from kpi_lib.warehouse.tables import physical_layers
+from kpi_lib.warehouse.bigquery.staging import owner_name
+from kpi_lib.warehouse.bigquery.tidy import drop
+from kpi_lib.warehouse.tables import DASHBOARD, FACTS, physical_layers
 from tests.bigquery.conftest import make_workspace, new_project
 from tests.bigquery.landing_zone import load_raw
+from tests.bigquery.nights import LABEL, contents
 
 DOMAINS = ("winery", "marketplace")
 UNTIL = dt.date(2026, 11, 20)
 #: Both nights run at this instant, so that everything they write can be compared byte by byte.
 NOW = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
-LABEL = b" (profile sandbox)"
 #: What a night asks of BigQuery, by domain; a change to this is a change to what a night costs.
 JOBS = {"winery": 75, "marketplace": 110}
 
@@ -90,12 +93,7 @@ def test_every_table_is_equal_cell_by_cell(nights: Nights, domain: str) -> None:
             if table in sources:
                 continue
             assert cloud.columns(table) == local.columns(table), table
-            frames = [
-                warehouse.query(f"SELECT * FROM {table}").pipe(
-                    lambda f: f.sort_values(list(f), ignore_index=True)
-                )
-                for warehouse in (local, cloud)
-            ]
+            frames = [sorted_rows(warehouse, table) for warehouse in (local, cloud)]
             pd.testing.assert_frame_equal(*frames, check_exact=True, obj=table)
             compared += len(frames[0])
     assert compared > 1000
@@ -110,19 +108,6 @@ def test_the_pages_are_equal_byte_by_byte(nights: Nights) -> None:
     # Pages of a profile that is not the default one say so; nothing else may differ.
     assert [name for name in pages if LABEL not in cloud[name] or LABEL in local[name]] == []
     assert [name for name in local if cloud[name].replace(LABEL, b"") != local[name]] == []
-
-
-def contents(site: Path) -> dict[str, bytes]:
-    """Return a site's files but PDFs by name; of a workbook, which is packed, its parts."""
-    found: dict[str, bytes] = {}
-    for file in sorted(site.rglob("*")):
-        name = str(file.relative_to(site))
-        if file.suffix == ".xlsx":
-            with zipfile.ZipFile(file) as book:
-                found |= {f"{name}/{part}": book.read(part) for part in book.namelist()}
-        elif file.is_file() and file.suffix != ".pdf":
-            found[name] = file.read_bytes()
-    return found
 
 
 def test_a_reader_gets_the_same_answers(nights: Nights) -> None:
@@ -146,6 +131,28 @@ def test_a_reader_gets_the_same_answers(nights: Nights) -> None:
         pd.testing.assert_frame_equal(local, cloud, check_exact=True)
     for reader in readers:
         reader.close()
+
+
+def test_facts_and_roll_ups_made_in_bigquery_are_those_that_were_published(nights: Nights) -> None:
+    catalogue = load_catalogue("winery")
+    # The emulator runs a query before it answers that it has begun.
+    patient = nights.profile.model_copy(update={"deadlines": Deadlines(request=600, outage=600)})
+    session = Session.open(patient, "sandbox", "compute")
+    with open_staging(session, catalogue, owner_name("compute", "here")) as warehouse:
+        before = {table: sorted_rows(warehouse, table) for table in (FACTS, DASHBOARD)}
+        dates = pd.DatetimeIndex(before[DASHBOARD]["as_of_date"].unique())
+        tables = InWarehouse(warehouse, catalogue, (dates[0].date(), dates[-1].date()), "warehouse")
+        tables.make_facts([])
+        assert tables.changed_from() is None
+        assert tables.make_dashboard(dates, whole=True) == len(before[DASHBOARD])
+        for table, frame in before.items():
+            pd.testing.assert_frame_equal(sorted_rows(warehouse, table), frame, check_exact=True, obj=table)
+        drop(warehouse)
+
+
+def sorted_rows(warehouse: Warehouse, table: str) -> pd.DataFrame:
+    frame = warehouse.query(f"SELECT * FROM {table}")
+    return frame.sort_values([*frame.columns], ignore_index=True)
 
 
 def test_a_second_night_has_nothing_to_do_and_asks_little(nights: Nights) -> None:

@@ -30,6 +30,7 @@ from tests.bigquery.nights import (
 )
 from tests.pipeline.conftest import without_notice
 
+KEPT_DOMAIN = b'<div class="banner kept"'
 KEPT = b"These are the last good figures"
 PAST = dt.date(2026, 10, 31)
 SCORECARD = ["metric_key", "person_name", "metric_value"]
@@ -84,8 +85,8 @@ def test_only_the_archive_got_pages(archived: Archived) -> None:
     added = sorted(set(after) - set(archived.before))
     assert added and all(f"/archive/{PAST}/" in name for name in added)
     for page in ("winery/daily_dashboard.html", "marketplace/company_overview.html"):
-        assert f"build/site/archive/{PAST}/{page}" in added
-        assert after[f"build/site/{page}"] == archived.before[f"build/site/{page}"]
+        assert f"site/archive/{PAST}/{page}" in added
+        assert after[f"site/{page}"] == archived.before[f"site/{page}"]
 
 
 def test_the_next_plain_nights_are_equal_again_and_then_have_nothing_to_do(archived: Archived) -> None:
@@ -107,10 +108,10 @@ def test_a_domain_that_cannot_be_looked_at_fails_alone(archived: Archived) -> No
     (failed,) = result.failed
     assert failed.startswith("marketplace: ") and "source_load" in failed
     after = site(pair.cloud)
-    page = "build/site/marketplace/company_overview.html"
+    page = "site/marketplace/company_overview.html"
     assert KEPT in after[page] and KEPT not in before[page]
     assert without_banner(after[page]) == before[page]
-    daily = after["build/site/winery/daily_dashboard.html"]
+    daily = after["site/winery/daily_dashboard.html"]
     assert KEPT not in daily and run_id(4).encode() in daily
     assert scorecard(pair) == archived.scorecard
     assert left_in_staging(pair.profile) == []
@@ -146,10 +147,11 @@ def test_deployed_views_are_read_and_never_written(archived: Archived) -> None:
         table = session.client.get_table(f"{project}.marketplace_kpi_sandbox.{name}")
         assert table.table_type == "VIEW", name
     assert scorecard(pair) == archived.scorecard
-    assert KEPT not in site(pair.cloud)["build/site/marketplace/company_overview.html"]
+    assert KEPT_DOMAIN not in site(pair.cloud)["site/marketplace/company_overview.html"]
     with pytest.raises(UsageError, match="are deployed, and tell how things stand now") as older:
         night(pair.cloud, "sandbox", 7, ("marketplace",), as_of=PAST)
     assert older.value.exit_code == 2
+    assert left_in_staging(profile, ("marketplace",)) == []
     session.query(f"DROP VIEW `{project}.marketplace_kpi_sandbox.{views[0]}`", "undeploy")
     with pytest.raises(DefinitionError, match=f"There is no view .*{views[0]}"):
         night(pair.cloud, "sandbox", 8, ("marketplace",), force=True)
@@ -158,5 +160,5 @@ def test_deployed_views_are_read_and_never_written(archived: Archived) -> None:
 
 def without_banner(page: bytes) -> bytes:
     """Return a page without the word that it is kept."""
-    start = page.index(b'<div class="banner kept"')
+    start = page.index(KEPT_DOMAIN)
     return page[:start] + page[page.index(b"<main", start) :]

@@ -178,7 +178,7 @@ def test_the_warehouse_itself_counts_the_same(made: Path, tmp_path: Path) -> Non
         load_spans(warehouse, known, pd.date_range(*loaded).to_numpy())
         theirs = rollup_in_warehouse(warehouse, loaded)
         facts = warehouse.query("SELECT * FROM kpi.fact_kpi_daily")
-        events = read_events(warehouse, known, pd.date_range(*loaded))
+        events = read_events(warehouse, known, loaded)
     ours = rollup(facts, known, events=events, loaded=loaded)
     pd.testing.assert_frame_equal(theirs, ours, check_dtype=False)
 

@@ -127,6 +127,8 @@ def test_another_default_profile_takes_the_folder_and_nothing_else(two: Path, kp
     assert LABEL not in (two / "build/site/index.html").read_text()
     assert (two / "build" / "site").resolve().parts[-3] == "trial.releases"
     assert remembered(two, "trial").isdisjoint(old)
+    with kpi_lib.connect() as wh:
+        assert wh.path == two / "data" / "trial.duckdb"
     code, said = night(kpi, "--profile", "local")
     assert code == 0, said
     assert "(profile local)" in (two / "build/local/site/index.html").read_text()

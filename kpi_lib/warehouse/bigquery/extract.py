@@ -29,7 +29,13 @@ from kpi_lib.warehouse.tables import (
 )
 from kpi_lib.warehouse.types import ARROW_TYPES
 
-_KPI_TABLES = ("kpi.dim_kpi", "kpi.dim_entity", FACTS, SOURCE_LOAD, PUBLICATION)
+_KPI_TABLES = ("kpi.dim_kpi", "kpi.dim_entity", SOURCE_LOAD, PUBLICATION)
+_SHOWN_FACTS = f"""
+SELECT * FROM {FACTS} WHERE date_key >= @since ORDER BY date_key, kpi_id, entity_id
+"""  # noqa: S608
+_SHOWN_DASHBOARD = f"""
+SELECT * FROM {DASHBOARD} WHERE as_of_date = @as_of ORDER BY kpi_id, entity_id
+"""  # noqa: S608
 #: What was published once and never changed tells nothing about restatements.
 _RESTATED = f"""
 SELECT * FROM {SNAPSHOT} WHERE TRUE
@@ -40,12 +46,17 @@ _SCORECARD_TABLES = (SCORECARD, SCORECARD_HISTORY, SCORECARD_STATE, SCORECARD_TR
 
 
 def extract(
-    warehouse: BigQueryWarehouse, catalogue: Catalogue, as_of: dt.date, target: DuckDBWarehouse
+    warehouse: BigQueryWarehouse,
+    catalogue: Catalogue,
+    as_of: dt.date,
+    since: dt.date,
+    target: DuckDBWarehouse,
 ) -> dict[str, int]:
     """Copy the tables that a domain's reports read; return the rows of each.
 
-    The dashboard comes for the reported date alone, the ledger where something changed, the others whole.
-    Tables are read as they lie, which is no query; that needs one of a view, or where rows were only added.
+    The dashboard comes for the reported date alone, facts from the first day that a page shows (``since``),
+    the ledger where something changed, the others whole. Those are read as they lie, which is no query;
+    that needs one of a view, or where rows were only added.
     """
     rows = {ROW_COUNT: target.replace(ROW_COUNT, count_rows(warehouse, catalogue))}
     for table in tables_of(catalogue):
@@ -53,13 +64,10 @@ def extract(
         target.replace_arrow(table, found)
         rows[table] = found.num_rows
     if catalogue.kpis:
-        sql = f"SELECT * FROM {DASHBOARD} WHERE as_of_date = @as_of ORDER BY kpi_id, entity_id"  # noqa: S608
-        found = typed(warehouse.arrow(sql, {"as_of": as_of}), warehouse.columns(DASHBOARD))
-        target.replace_arrow(DASHBOARD, found)
-        rows[DASHBOARD] = found.num_rows
-        found = typed(warehouse.arrow(_RESTATED), warehouse.columns(SNAPSHOT))
-        target.replace_arrow(SNAPSHOT, found)
-        rows[SNAPSHOT] = found.num_rows
+        for table, sql in ((FACTS, _SHOWN_FACTS), (DASHBOARD, _SHOWN_DASHBOARD), (SNAPSHOT, _RESTATED)):
+            found = typed(warehouse.arrow(sql, {"as_of": as_of, "since": since}), warehouse.columns(table))
+            target.replace_arrow(table, found)
+            rows[table] = found.num_rows
     return rows
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pandas as pd
 import pyarrow as pa
 
-from kpi_lib.errors import DefinitionError, FrameError, WarehouseError, did_you_mean
+from kpi_lib.errors import DefinitionError, WarehouseError, did_you_mean
 from kpi_lib.warehouse.bigquery.names import Place, Places
 from kpi_lib.warehouse.bigquery.session import Session, schema
 from kpi_lib.warehouse.bigquery.staging import Staged, Staging
 from kpi_lib.warehouse.spots import read_query
-from kpi_lib.warehouse.tables import column_type
+from kpi_lib.warehouse.tables import column_type, require_columns
 from kpi_lib.warehouse.types import ARROW_TYPES, to_arrow, to_frame
-
-if TYPE_CHECKING:
-    pass
 
 #: What the service calls its types → GoogleSQL.
 _NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -89,11 +86,7 @@ class BigQueryWarehouse:
         held = staging.tables.get(table)
         listed = ", ".join(f"`{name}`" for name in columns)
         if held is not None and held.how != "days":
-            job = self.session.query(
-                f"INSERT INTO {held.rows.quoted} ({listed}) SELECT {listed} FROM (\n{text}\n)",  # noqa: S608
-                table, bound,
-            )  # fmt: skip
-            return int(job.num_dml_affected_rows or 0)
+            return self._add(text, bound, table, held)
         if held is not None:
             raise DefinitionError("Rows cannot be added to days that are being replaced.", where=table)
         published = self.places.published(table)
@@ -130,21 +123,55 @@ class BigQueryWarehouse:
         if not self.exists(table):
             return self.replace(table, frame)
         held = self.columns(table)
-        if set(held) != set(map(str, frame.columns)) or date_column not in held:
-            unlike = sorted(set(held) ^ set(map(str, frame.columns))) or [date_column]
-            raise FrameError(
-                f"The columns are not those of the table: {', '.join(unlike)}.",
-                where=table,
-                remedy="Build it again in full (`kpi build --full`).",
-            )
+        require_columns(table, held, frame.columns, date_column)
+        place = self._days_of(table)
+        self._load(table, to_arrow(frame[list(held)], table, held.get), place)
+        self._stage_days(table, place, held, date_column)
+        return len(frame)
+
+    def build_days(
+        self, table: str, select_sql: str, date_column: str, params: Mapping[str, object] | None = None
+    ) -> int:
+        """Put the rows of one GoogleSQL SELECT in place of all rows of their dates.
+
+        A run may do so again, for other dates.
+
+        Raises
+        ------
+        FrameError
+            When its columns are not those of the table.
+        """
+        if not self.exists(table):
+            return self.build(table, select_sql, params)
+        text, bound = self._placed(select_sql, params)
+        held, staged = self.columns(table), self._writable().tables.get(table)
+        if staged is not None and staged.how == "days":
+            return self._add(text, bound, table, staged)
+        place = self._days_of(table)
+        self.session.query(text, table, bound, destination=place, guard=True)
+        columns, count = self._made(place, table)
+        require_columns(table, held, columns, date_column)
+        self._stage_days(table, place, held, date_column)
+        return count
+
+    def _add(self, text: str, bound: dict[str, object], table: str, held: Staged) -> int:
+        listed = ", ".join(f"`{name}`" for name in held.columns)
+        job = self.session.query(
+            f"INSERT INTO {held.rows.quoted} ({listed}) SELECT {listed} FROM (\n{text}\n)",  # noqa: S608
+            table, bound,
+        )  # fmt: skip
+        return int(job.num_dml_affected_rows or 0)
+
+    def _days_of(self, table: str) -> Place:
         staging = self._writable()
-        rows = to_arrow(frame[list(held)], table, held.get)
-        place, before = staging.place(table, "days"), staging.seen(table)
         if table in staging.tables:
             raise DefinitionError("Its days can be replaced once a run.", where=table)
-        self._load(table, rows, place)
+        return staging.place(table, "days")
+
+    def _stage_days(self, table: str, place: Place, held: dict[str, str], date_column: str) -> None:
+        staging = self._writable()
         listed = ", ".join(f"`{name}`" for name in held)
-        seen = staging.place(table)
+        before, seen = staging.seen(table), staging.place(table)
         self._view(
             seen,
             f"SELECT {listed} FROM {before.quoted} WHERE `{date_column}` NOT IN "  # noqa: S608
@@ -152,7 +179,6 @@ class BigQueryWarehouse:
             f"UNION ALL SELECT {listed} FROM {place.quoted}",
         )
         staging.tables[table] = Staged("days", held, seen, place, date_column)
-        return len(frame)
 
     def columns(self, table: str) -> dict[str, str]:
         """Return column → GoogleSQL type, in order."""

@@ -1,8 +1,8 @@
 -- Roll-ups of every kind over the spans of kpi.window_span: the same text for every date, window and comparison.
 -- Running totals by series, read at the ends of each span: the cost grows with facts plus results, not with
 -- the days that windows cover. Only extremes and distinct counts join days to the spans that cover them.
--- Money is added up in whole cents and whole numbers as they are, so those sums are exact; sums of other
--- fractions are running totals in FLOAT64.
+-- Sums are exact, whatever lies before a span: money is added up in whole cents, other numbers as two whole
+-- parts whose units are powers of two, so that the difference of two totals is the sum, rounded once.
 WITH
 series AS (
   -- One row a KPI and entity that has facts, with the days on which it is active.
@@ -13,7 +13,6 @@ series AS (
     k.scale,
     k.kind = 'last' AS is_stock,
     k.format = 'currency' AS is_money,
-    IF(k.format = 'currency', 100.0, 1.0) AS unit,
     GREATEST(COALESCE(k.since, DATE '0001-01-01'), COALESCE(e.opened, DATE '0001-01-01')) AS active_from,
     COALESCE(e.closed, DATE '9999-12-31') AS active_to
   FROM (SELECT DISTINCT kpi_id, entity_id FROM kpi.fact_kpi_daily) AS f
@@ -34,10 +33,11 @@ measured AS (
     s.kpi_id,
     s.entity_id,
     d.date_key,
+    s.kind,
+    s.is_money,
     f.value,
-    IF(s.is_money, ROUND(f.value * 100.0), f.value) AS added,
-    IF(s.is_money, ROUND(f.numerator * 100.0), f.numerator) AS above,
-    f.denominator AS below,
+    CASE s.kind WHEN 'ratio' THEN f.numerator WHEN 'sum' THEN f.value WHEN 'average' THEN f.value END AS added,
+    IF(s.kind = 'ratio', f.denominator, NULL) AS below,
     COALESCE(
       d.date_key BETWEEN s.active_from AND s.active_to
       AND d.date_key BETWEEN @first_day AND @last_day
@@ -49,21 +49,64 @@ measured AS (
   LEFT JOIN kpi.fact_kpi_daily AS f
     ON f.date_key = d.date_key AND f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
 ),
+sizes AS (
+  -- Money comes as FLOAT64 with noise far below a hundredth of a cent; totals of cents stay below 2^53.
+  SELECT
+    m.kpi_id,
+    m.entity_id,
+    m.is_money
+    AND COALESCE(MAX(ABS(m.added * 100.0 - ROUND(m.added * 100.0))) <= 0.0001, TRUE)
+    AND COALESCE(SUM(ABS(m.added)) < 9.0e13, TRUE) AS is_in_cents,
+    51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.added)), 0.0)) / LN(2.0)) AS added_bits,
+    51.0 - FLOOR(LN(NULLIF(SUM(ABS(m.below)), 0.0)) / LN(2.0)) AS below_bits
+  FROM measured AS m
+  WHERE m.is_there
+  GROUP BY m.kpi_id, m.entity_id, m.is_money
+),
+units AS (
+  -- What the whole parts of a series are divided by; the finer part has 37 bits more.
+  SELECT
+    kpi_id,
+    entity_id,
+    is_in_cents,
+    IF(is_in_cents, 100.0, POW(2.0, LEAST(COALESCE(added_bits, 0.0), 900.0))) AS added_unit,
+    POW(2.0, LEAST(COALESCE(added_bits, 0.0) + 37.0, 1000.0)) AS added_fine_unit,
+    POW(2.0, LEAST(COALESCE(below_bits, 0.0), 900.0)) AS below_unit,
+    POW(2.0, LEAST(COALESCE(below_bits, 0.0) + 37.0, 1000.0)) AS below_fine_unit
+  FROM sizes
+),
+parts AS (
+  SELECT
+    m.kpi_id,
+    m.entity_id,
+    m.date_key,
+    m.is_there,
+    IF(m.is_there, COALESCE(ROUND(m.added * u.added_unit), 0.0), 0.0) AS added,
+    IF(
+      m.is_there AND NOT u.is_in_cents,
+      COALESCE(ROUND((m.added - ROUND(m.added * u.added_unit) / u.added_unit) * u.added_fine_unit), 0.0), 0.0
+    ) AS added_fine,
+    IF(m.is_there, COALESCE(ROUND(m.below * u.below_unit), 0.0), 0.0) AS below,
+    IF(
+      m.is_there,
+      COALESCE(ROUND((m.below - ROUND(m.below * u.below_unit) / u.below_unit) * u.below_fine_unit), 0.0), 0.0
+    ) AS below_fine
+  FROM measured AS m
+  LEFT JOIN units AS u ON u.kpi_id = m.kpi_id AND u.entity_id = m.entity_id
+),
 totals AS (
-  -- Up to and including each day. A sum of days that are all zero is told from the number of other days.
+  -- Up to and including each day.
   SELECT
     kpi_id,
     entity_id,
     date_key,
     SUM(IF(is_there, 1, 0)) OVER w AS days_there,
-    SUM(IF(is_there, COALESCE(added, 0.0), 0.0)) OVER w AS added,
-    SUM(IF(is_there AND COALESCE(added, 0.0) <> 0.0, 1, 0)) OVER w AS added_days,
-    SUM(IF(is_there, COALESCE(above, 0.0), 0.0)) OVER w AS above,
-    SUM(IF(is_there AND COALESCE(above, 0.0) <> 0.0, 1, 0)) OVER w AS above_days,
-    SUM(IF(is_there, COALESCE(below, 0.0), 0.0)) OVER w AS below,
-    SUM(IF(is_there AND COALESCE(below, 0.0) <> 0.0, 1, 0)) OVER w AS below_days,
+    SUM(added) OVER w AS added,
+    SUM(added_fine) OVER w AS added_fine,
+    SUM(below) OVER w AS below,
+    SUM(below_fine) OVER w AS below_fine,
     MAX(IF(is_there, date_key, NULL)) OVER w AS latest_day
-  FROM measured
+  FROM parts
   WINDOW w AS (PARTITION BY kpi_id, entity_id ORDER BY date_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 firsts AS (
@@ -100,9 +143,8 @@ extremes AS (
     m.entity_id,
     MIN(m.value) AS smallest,
     MAX(m.value) AS largest
-  FROM sides AS x
-  INNER JOIN measured AS m ON m.date_key BETWEEN x.start_date AND x.end_date AND m.is_there
-  INNER JOIN series AS s ON s.kpi_id = m.kpi_id AND s.entity_id = m.entity_id AND s.kind IN ('min', 'max')
+  FROM (SELECT * FROM measured WHERE is_there AND kind IN ('min', 'max')) AS m
+  INNER JOIN sides AS x ON m.date_key BETWEEN x.start_date AND x.end_date
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
 counted AS (
@@ -113,11 +155,11 @@ counted AS (
     m.kpi_id,
     m.entity_id,
     COUNT(DISTINCT v.member_id) AS members
-  FROM sides AS x
-  INNER JOIN kpi.fact_kpi_event AS v ON v.date_key BETWEEN x.start_date AND x.end_date
-  INNER JOIN kpi.entity_above AS a ON a.entity_id = v.entity_id
-  INNER JOIN measured AS m
-    ON m.kpi_id = v.kpi_id AND m.entity_id = a.above_id AND m.date_key = v.date_key AND m.is_there
+  FROM (SELECT * FROM measured WHERE is_there AND kind = 'distinct') AS m
+  INNER JOIN kpi.entity_above AS a ON a.above_id = m.entity_id
+  INNER JOIN kpi.fact_kpi_event AS v
+    ON v.kpi_id = m.kpi_id AND v.entity_id = a.entity_id AND v.date_key = m.date_key
+  INNER JOIN sides AS x ON m.date_key BETWEEN x.start_date AND x.end_date
   GROUP BY x.start_date, x.end_date, m.kpi_id, m.entity_id
 ),
 spans AS (
@@ -134,18 +176,10 @@ spans AS (
     GREATEST(
       DATE_DIFF(LEAST(e.end_date, s.active_to), GREATEST(e.start_date, s.active_from), DAY) + 1, 0
     ) AS days_active,
-    IF(
-      COALESCE(u.added_days, 0) = COALESCE(b.added_days, 0), 0.0,
-      (COALESCE(u.added, 0.0) - COALESCE(b.added, 0.0)) / s.unit
-    ) AS added,
-    IF(
-      COALESCE(u.above_days, 0) = COALESCE(b.above_days, 0), 0.0,
-      (COALESCE(u.above, 0.0) - COALESCE(b.above, 0.0)) / s.unit
-    ) AS above,
-    IF(
-      COALESCE(u.below_days, 0) = COALESCE(b.below_days, 0), 0.0,
-      COALESCE(u.below, 0.0) - COALESCE(b.below, 0.0)
-    ) AS below,
+    COALESCE(u.added - COALESCE(b.added, 0.0), 0.0) / n.added_unit
+    + COALESCE(u.added_fine - COALESCE(b.added_fine, 0.0), 0.0) / n.added_fine_unit AS added,
+    COALESCE(u.below - COALESCE(b.below, 0.0), 0.0) / n.below_unit
+    + COALESCE(u.below_fine - COALESCE(b.below_fine, 0.0), 0.0) / n.below_fine_unit AS below,
     LEAST(e.end_date, s.active_to) AS last_active,
     u.latest_day,
     f.first_there
@@ -154,6 +188,7 @@ spans AS (
   LEFT JOIN totals AS u ON u.kpi_id = s.kpi_id AND u.entity_id = s.entity_id AND u.date_key = e.until_day
   LEFT JOIN totals AS b ON b.kpi_id = s.kpi_id AND b.entity_id = s.entity_id AND b.date_key = e.before_day
   LEFT JOIN firsts AS f ON f.kpi_id = s.kpi_id AND f.entity_id = s.entity_id
+  LEFT JOIN units AS n ON n.kpi_id = s.kpi_id AND n.entity_id = s.entity_id
 ),
 valued AS (
   SELECT
@@ -163,7 +198,7 @@ valued AS (
     p.end_date,
     CASE
       WHEN p.days_there = 0 THEN NULL
-      WHEN p.kind = 'ratio' THEN p.above / NULLIF(p.below, 0.0) * p.scale
+      WHEN p.kind = 'ratio' THEN p.added / NULLIF(p.below, 0.0) * p.scale
       WHEN p.kind = 'last' THEN l.value
       WHEN p.kind = 'average' THEN p.added / p.days_there
       WHEN p.kind = 'min' THEN x.smallest
@@ -179,8 +214,8 @@ valued AS (
     p.kind = 'ratio' AND p.below = 0.0 AS has_no_base,
     COALESCE(IF(p.is_stock, p.end_date, p.start_date) < p.first_there, TRUE) AS is_before_history
   FROM spans AS p
-  LEFT JOIN measured AS l
-    ON p.is_stock AND l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
+  LEFT JOIN (SELECT kpi_id, entity_id, date_key, value FROM measured WHERE kind = 'last') AS l
+    ON l.kpi_id = p.kpi_id AND l.entity_id = p.entity_id AND l.date_key = p.latest_day
   LEFT JOIN extremes AS x
     ON x.kpi_id = p.kpi_id AND x.entity_id = p.entity_id
     AND x.start_date = p.start_date AND x.end_date = p.end_date
@@ -262,4 +297,3 @@ SELECT
   prior_reason,
   delta_reason
 FROM compared
-ORDER BY as_of_date, kpi_id, entity_id, window_name, comparison
