@@ -143,7 +143,11 @@ def nights(seed: int) -> list[tuple[pd.DataFrame, pd.DataFrame, list[pd.Timestam
 
 
 @pytest.mark.parametrize(
-    ("seed", "calendar", "events"), [(1, Calendar(fiscal_start_month=7), True), (2, Calendar(), False)]
+    ("seed", "calendar", "events"),
+    [
+        (1, Calendar(fiscal_start_month=7), True),
+        pytest.param(2, Calendar(), False, marks=pytest.mark.slow),
+    ],
 )
 def test_every_way_gives_the_same_tables_night_after_night(
     seed: int, calendar: Calendar, events: bool

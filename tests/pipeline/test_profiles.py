@@ -96,6 +96,7 @@ def test_pages_and_documents_of_another_profile_than_the_default_say_which(two: 
     assert not any(b"(profile" in data for name, data in site_state(two).items() if name.endswith(".html"))
 
 
+@pytest.mark.slow
 def test_the_history_of_checks_and_the_last_run_are_a_profiles_own(two: Path, kpi: Kpi) -> None:
     edit_source(two, SOURCE, broken)
     before = site_state(two)
@@ -116,6 +117,7 @@ def test_the_history_of_checks_and_the_last_run_are_a_profiles_own(two: Path, kp
     assert len(runs(two / "build")) == 2 and len(runs(two / "build" / "trial")) == 3
 
 
+@pytest.mark.slow
 def test_another_default_profile_takes_the_folder_and_nothing_else(two: Path, kpi: Kpi) -> None:
     """Runs of the one that was the default before lie there still; they are not the new one's."""
     old = runs(two / "build")

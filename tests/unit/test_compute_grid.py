@@ -29,7 +29,11 @@ def cells(frame: pd.DataFrame) -> dict[tuple[object, ...], float]:
     """Return what the grid of a frame holds, by day, KPI and entity; what is not there is left out."""
     grid = read_grid(frame, KNOWN)
     return {
-        (str(grid.first_day + row), int(grid.kpi_id[place]), int(grid.entity_id[place])): float(value)
+        (
+            str(grid.first_day + np.timedelta64(row, "D")),
+            int(grid.kpi_id[place]),
+            int(grid.entity_id[place]),
+        ): float(value)
         for (row, place), value in np.ndenumerate(grid.value)
         if not np.isnan(value)
     }

@@ -12,7 +12,7 @@ from tests.reporting_notebooks import context
 
 
 def site_with(folder: Path, body: str, name: str = "index.html") -> Path:
-    write_assets(folder)
+    write_assets(folder, folder.parent / "kept")
     write_text(folder / name, page_html(body, title="Home", page=name, context=context(nav=())))
     return folder
 
