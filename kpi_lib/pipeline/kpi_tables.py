@@ -189,8 +189,9 @@ class InWarehouse:
     def needed(self, dates: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Return the facts and events that the roll-ups of these as-of dates read.
 
-        Beside the days of windows and comparisons that is the first day on which each series is there:
-        whether a comparison has a history depends on it.
+        Beside the days of windows and comparisons these are the first day on which each series is there
+        (whether a comparison has a history depends on it), and the day on which it is furthest from whole
+        cents (how money is added up depends on it).
         """
         catalogue = self.catalogue
         spans = periods.spans(
@@ -224,11 +225,21 @@ FROM (
           ELSE 1
         END,
         f.date_key
-    ) AS place
-  FROM {FACTS} AS f
+    ) AS place,
+    ROW_NUMBER() OVER (
+      PARTITION BY f.kpi_id, f.entity_id
+      ORDER BY
+        IF(
+          k.format = 'currency' AND f.date_key BETWEEN @first_day AND @last_day,
+          COALESCE(ABS(f.cents - ROUND(f.cents)), -1.0),
+          -1.0
+        ) DESC,
+        f.date_key
+    ) AS off_cents_place
+  FROM (SELECT *, COALESCE(numerator, value) * 100.0 AS cents FROM {FACTS}) AS f
   JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
 ) AS numbered
-WHERE date_key BETWEEN @from_day AND @to_day OR place = 1
+WHERE date_key BETWEEN @from_day AND @to_day OR place = 1 OR off_cents_place = 1
 """  # noqa: S608
 _NEEDED_EVENTS = f"""
 SELECT {_KEYS}, member_id FROM {EVENTS} WHERE date_key BETWEEN @from_day AND @to_day

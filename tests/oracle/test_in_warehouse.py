@@ -405,3 +405,16 @@ def test_a_window_that_has_not_begun_needs_no_day(way: str) -> None:
     loaded = (days[0].date(), days[-1].date())
     made = one_way(way, definitions, facts_of_one(2, pd.Series(1.0, index=days)), loaded, days[-2:])
     assert made["later_reason"].tolist() == ["not_started"] * 2
+
+
+@pytest.mark.parametrize("way", list(MAKERS))
+def test_one_old_day_with_parts_of_a_cent_counts_whichever_days_are_pulled(way: str) -> None:
+    definitions = catalogue(kpis=(kpi(1, "sum", format="currency", decimals=2),))
+    days = pd.date_range("2020-01-01", "2024-03-31", unit="us")
+    cents = np.random.default_rng(1).integers(1, 99_999, len(days)) / 100
+    values = pd.Series(cents, index=days).mask(days == "2020-05-05", 1.005)
+    facts, loaded = facts_of_one(1, values), (days[0].date(), days[-1].date())
+    made = one_way(way, definitions, facts, loaded, days[-20:])
+    pd.testing.assert_frame_equal(
+        made, one_way("in memory", definitions, facts, loaded, days[-20:]), check_exact=True
+    )
