@@ -99,6 +99,7 @@ def build(
         result = run_build(workspace, options, clock=now, progress=progress)
     for line in result.lines():
         typer.echo(line)
+    raise typer.Exit(result.exit_code)
 
 
 def backfill(
@@ -122,6 +123,7 @@ def backfill(
         result = run_build(workspace, options, clock=now, progress=progress)
     for line in result.lines():
         typer.echo(line)
+    raise typer.Exit(result.exit_code)
 
 
 def validate(

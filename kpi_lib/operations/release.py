@@ -81,13 +81,20 @@ class Releases:
         # Releases that are older than this key are of the one profile that has kept them here.
         owner = data.get("profile", self.profile)
         if owner != self.profile:
+            files = [file, *([self.folder / str(data["base"]) / RECORD] if "base" in data else [])]
             raise DefinitionError(
                 f"What is published here is of profile '{owner}', not of '{self.profile}'.",
                 where=str(self.folder),
                 remedy=f"Give '{self.profile}' a path of its own in kpi.toml. If it was only renamed, write "
-                f'its name under "profile" in {file}.',
+                f'its name under "profile" in {" and in ".join(map(str, files))}.',
             )
         return data
+
+    def astray(self) -> Path | None:
+        """Return where the link that readers open leads when that is no release of this warehouse."""
+        place = self.output / PARTS[0]
+        target = place.resolve()
+        return target if place.is_symlink() and not target.is_relative_to(self.folder.resolve()) else None
 
     def intact(self) -> bool:
         """Whether the published files are there; links that lead to them are put back where they are gone."""

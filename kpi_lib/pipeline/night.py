@@ -237,6 +237,7 @@ class _Night:
             notes=(
                 f"Nothing changed since run {self.published['run_id']}: same sources, definitions and code. "
                 "Use --force to run anyway.",
+                *self.workspace.misled,
             ),
         )
 
@@ -275,6 +276,9 @@ class _Night:
             domain.error = error
             # Readers see this: the whole text, which may hold rows, stays with the run.
             domain.record = {**self._held(domain), "error": reason(error)}
+            if last_good(self.releases) is None:
+                # What is known of it comes from the warehouse: no release here holds its tables or pages.
+                domain.record["elsewhere"] = True
 
     def _require_one_good(self) -> None:
         failed = [item.error for item in self.domains if item.error is not None]
@@ -412,7 +416,7 @@ class _Night:
         )
         status = "published" if not failed else "published with failures"
         run.finish(status, domains=records, failed=failed)
-        notes = [item.note() for item in self.domains if item.error is None]
+        notes = [*(item.note() for item in self.domains if item.error is None), *self.workspace.misled]
         return NightResult(
             run_id=run.run_id,
             status=status,

@@ -20,8 +20,8 @@ class KeptDomain:
 
     @property
     def published(self) -> bool:
-        """Whether it has good figures from an earlier night."""
-        return "as_of" in self.record
+        """Whether it has good figures from an earlier night, and a release here holds them."""
+        return "as_of" in self.record and "elsewhere" not in self.record
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,11 @@ def status(workspace: Workspace, now: dt.datetime) -> Status:
                 continue
             sources += [{"domain": domain, **source} for source in record["sources"]]
             stale += _stale_domain(domain, record, now, workspace.settings.time_zone, limit)
+        if "notice" in published:
+            notice = published["notice"]
+            which = "A night" if notice["failures"] == 1 else f"{notice['failures']} nights in a row"
+            stale.append(f"{which} failed, last at {notice['at']}, and the pages say so: {notice['error']}")
+    stale += workspace.misled
     if last is not None and last.get("status") == "failed":
         stale.append(f"The last run, {last['run_id']}, failed: {last.get('error', 'see its run.json')}")
     outage = connection_count(workspace, lambda: now).read()

@@ -60,7 +60,7 @@ def site_context(workspace: Workspace, request: PageRequest, run: Run, renderer:
         stale_after_hours=workspace.settings.site.stale_after_hours,
         nav=_navigation(workspace, request),
         banner=" ".join(
-            f"The figures of {kept.catalogue.title} are not of this night: the data did not pass its checks."
+            f"The figures of {kept.catalogue.title} are not of this night."
             for kept in request.kept
             if kept.error
         ),

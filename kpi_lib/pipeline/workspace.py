@@ -64,6 +64,20 @@ class Workspace:
         return Releases(self.settings.warehouse_file(self.name), self.output, self.name)
 
     @property
+    def misled(self) -> tuple[str, ...]:
+        """What to say when the address that readers open does not show the default profile's pages."""
+        settings, name = self.settings, self.settings.default_profile
+        theirs = Releases(settings.warehouse_file(name), settings.output_of(name), name)
+        target = theirs.astray()
+        if target is None:
+            return ()
+        return (
+            f"{theirs.output / 'site'}, which readers open, leads to {target}: that is no release of the "
+            f"default profile '{name}' ({theirs.folder}). Set `default_profile` in kpi.toml to the profile "
+            "that readers shall see, then run `kpi nightly`.",
+        )
+
+    @property
     def runs(self) -> Path:
         """The folder of run folders."""
         return self.output / "runs"

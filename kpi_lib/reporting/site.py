@@ -142,7 +142,7 @@ def mark_kept(folder: Path, as_of: dt.date, error: str) -> None:
     reason = text_html(error.splitlines()[0])
     note = (
         f'<div class="banner kept" role="status">These are the last good figures, as of {day(as_of)}. '
-        f"This night’s data did not pass: {reason}</div>"
+        f"Newer ones could not be published: {reason}</div>"
     )
     for page in sorted(folder.rglob("*.html")):
         text = NOTICE.sub("", _KEPT.sub("", page.read_text(encoding="utf-8")))

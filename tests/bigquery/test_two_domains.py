@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -117,11 +119,32 @@ def test_a_domain_that_cannot_be_looked_at_fails_alone(archived: Archived) -> No
     assert left_in_staging(pair.profile) == []
 
 
+def test_a_domain_at_fault_stops_nobody_in_a_folder_without_a_release(
+    archived: Archived, tmp_path: Path
+) -> None:
+    pair, fresh = archived.pair, tmp_path / "fresh"
+    session = Session.open(pair.profile, "sandbox")
+    session.client.delete_table(f"{pair.profile.project}.marketplace_raw.source_load", not_found_ok=True)
+    session.close()
+    nothing = shutil.ignore_patterns("build", "*.releases", "*.duckdb")
+    shutil.copytree(pair.cloud, fresh, symlinks=True, ignore=nothing)
+    for minute in (5, 6):
+        result = night(fresh, "sandbox", minute, only=("daily_dashboard",))
+        assert result.exit_code == 2
+        (failed,) = result.failed
+        assert failed.startswith("marketplace: ") and "source_load" in failed
+        pages = site(fresh)
+        assert run_id(minute).encode() in pages["site/winery/daily_dashboard.html"]
+        assert b"There are no figures yet: " in pages["site/index.html"]
+        assert not any("/marketplace/" in name for name in pages)
+    assert scorecard(pair) == archived.scorecard
+
+
 def test_an_outage_ends_the_night(archived: Archived, monkeypatch: pytest.MonkeyPatch) -> None:
     before = site(archived.pair.cloud)
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:9")
     with pytest.raises(WarehouseError) as found:
-        night(archived.pair.cloud, "sandbox", 5)
+        night(archived.pair.cloud, "sandbox", 7)
     assert found.value.exit_code == 4
     after = without_notice(site(archived.pair.cloud))
     assert {**after, INDEX: before[INDEX]} == before
@@ -140,12 +163,12 @@ def test_deployed_views_are_read_and_never_written(archived: Archived) -> None:
     settings = pair.cloud / "kpi.toml"
     settings.write_text(settings.read_text().replace("owns_views = true", "owns_views = false"))
     with pytest.raises(DefinitionError, match=f"{views[0]} is a table, as a night makes it"):
-        night(pair.cloud, "sandbox", 5, ("marketplace",))
+        night(pair.cloud, "sandbox", 8, ("marketplace",))
     for name in views:
         place, theirs = f"`{project}.marketplace_kpi_sandbox.{name}`", f"`{project}.theirs.{name}`"
         session.query(f"DROP TABLE {place}", "deploy")
         session.query(f"CREATE VIEW {place} AS SELECT * FROM {theirs}", "deploy")
-    result = night(pair.cloud, "sandbox", 6, ("marketplace",))
+    result = night(pair.cloud, "sandbox", 9, ("marketplace",))
     assert (result.exit_code, result.failed) == (0, ())
     for name in views:
         table = session.client.get_table(f"{project}.marketplace_kpi_sandbox.{name}")
@@ -153,12 +176,12 @@ def test_deployed_views_are_read_and_never_written(archived: Archived) -> None:
     assert scorecard(pair) == archived.scorecard
     assert KEPT_DOMAIN not in site(pair.cloud)["site/marketplace/company_overview.html"]
     with pytest.raises(UsageError, match="are deployed, and tell how things stand now") as older:
-        night(pair.cloud, "sandbox", 7, ("marketplace",), as_of=PAST)
+        night(pair.cloud, "sandbox", 10, ("marketplace",), as_of=PAST)
     assert older.value.exit_code == 2
     assert left_in_staging(profile, ("marketplace",)) == []
     session.query(f"DROP VIEW `{project}.marketplace_kpi_sandbox.{views[0]}`", "undeploy")
     with pytest.raises(DefinitionError, match=f"There is no view .*{views[0]}"):
-        night(pair.cloud, "sandbox", 8, ("marketplace",), force=True)
+        night(pair.cloud, "sandbox", 11, ("marketplace",), force=True)
     session.close()
 
 

@@ -122,17 +122,21 @@ def test_another_default_profile_takes_the_folder_and_nothing_else(two: Path, kp
     """Runs of the one that was the default before lie there still; they are not the new one's."""
     old = runs(two / "build")
     (two / "kpi.toml").write_text('default_profile = "trial"\n' + SETTINGS + PROFILES)
-    assert "last run:" not in kpi("status").out
+    status = kpi("status")
+    assert status.code == 1 and "last run:" not in status.out
+    warning = f"{two}/build/site, which readers open, leads to {two}/data/warehouse.releases/"
+    assert f"stale: {warning}" in status.out
+    code, said = night(kpi, "--profile", "local")
+    assert code == 0 and warning in said, said
     code, said = night(kpi)
-    assert code == 0, said
+    assert code == 0 and warning not in said, said
+    assert "which readers open" not in kpi("status").out
     assert visitors(two / "build") > 0
     assert LABEL not in (two / "build/site/index.html").read_text()
     assert (two / "build" / "site").resolve().parts[-3] == "trial.releases"
     assert remembered(two, "trial").isdisjoint(old)
     with kpi_lib.connect() as wh:
         assert wh.path == two / "data" / "trial.duckdb"
-    code, said = night(kpi, "--profile", "local")
-    assert code == 0, said
     assert "(profile local)" in (two / "build/local/site/index.html").read_text()
     assert (two / "build" / "local" / "site").resolve().parts[-3] == "warehouse.releases"
 

@@ -125,7 +125,7 @@ def test_a_failing_domain_keeps_its_last_good_pages_and_the_other_goes_on(both: 
     assert "offer" in outcome.out and "maybe" in outcome.out
     site = both / "build" / "site"
     kept = (site / "marketplace" / "company_overview.html").read_text()
-    assert "These are the last good figures, as of 20 Nov 2026" in kept
+    assert "These are the last good figures, as of 20 Nov 2026. Newer ones could not be published: " in kept
     assert kept.replace(kept[kept.index('<div class="banner kept"') : kept.index("<main")], "") == overview
     home = (site / "index.html").read_text()
     assert "Fernway Market are not of this night" in home and "These are the last good figures" in home
@@ -193,6 +193,14 @@ def test_one_domain_asked_for_leaves_the_other_s_pages(both: Path, kpi: Kpi) -> 
     assert "Fernway Market" in (both / "build/site/index.html").read_text()
     assert (both / "build/private/jack/index.html").is_file()
     assert has_the_documents_of_the_marketplace(both)
+
+
+def test_tables_alone_end_with_the_code_of_the_domain_that_failed(both: Path, kpi: Kpi) -> None:
+    break_marketplace(both)
+    for command in (("build",), ("backfill", "--from", "2026-11-19", "--to", "2026-11-20")):
+        outcome = kpi(*command)
+        assert outcome.code == 3, outcome.out + outcome.err
+        assert "winery: as of 2026-11-20" in outcome.out and "failed: marketplace: " in outcome.out
 
 
 def test_a_refused_metric_keeps_the_old_table(both: Path, kpi: Kpi) -> None:

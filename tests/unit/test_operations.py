@@ -15,6 +15,7 @@ import pytest
 
 from kpi_lib.errors import DefinitionError, GateError, RunError, WarehouseError
 from kpi_lib.operations.lock import run_lock
+from kpi_lib.operations.notice import Notice, post_notice, withdraw_notice
 from kpi_lib.operations.release import Releases
 from kpi_lib.operations.run import Run, prune_runs, read_runs
 
@@ -136,6 +137,31 @@ def test_releases_of_another_profile_are_refused(releases: Releases) -> None:
     assert (releases.record() or {})["profile"] == "local"
 
 
+def test_a_renamed_profile_hears_of_both_records_where_a_banner_is_published(releases: Releases) -> None:
+    good = publish(releases, "r1")
+    marked = post_notice(releases, "r2", Notice("away", "now", "now"), lambda text, place: text)
+    assert marked is not None
+    renamed = replace(releases, profile="renamed")
+    with pytest.raises(DefinitionError) as found:
+        renamed.record()
+    for release in (marked, good):
+        assert str(release / "release.json") in found.value.remedy
+        file = release / "release.json"
+        file.write_text(file.read_text().replace('"local"', '"renamed"'))
+    assert withdraw_notice(renamed)
+    assert (renamed.record() or {})["run_id"] == "r1"
+
+
+def test_a_link_that_leads_elsewhere_is_astray_until_the_next_release(releases: Releases) -> None:
+    assert releases.astray() is None
+    publish(releases, "r1")
+    assert releases.astray() is None
+    later = replace(releases, warehouse=releases.warehouse.with_name("other.duckdb"), profile="other")
+    assert later.astray() == releases.folder / "r1" / "site"
+    publish(later, "r2")
+    assert later.astray() is None
+
+
 def test_a_release_from_before_profiles_were_named_is_the_one_that_lies_there(releases: Releases) -> None:
     (publish(releases, "r1") / "release.json").write_text('{"run_id": "r1"}')
     assert releases.record() == {"run_id": "r1"}
@@ -143,7 +169,6 @@ def test_a_release_from_before_profiles_were_named_is_the_one_that_lies_there(re
 
 HOLDER = """
 import datetime as dt, sys, time
-from dataclasses import replace
 from pathlib import Path
 from kpi_lib.operations.lock import run_lock
 with run_lock(Path(sys.argv[1]), "first", dt.datetime.now(dt.UTC)):
