@@ -45,6 +45,17 @@ def check_profiles(settings: Settings, catalogues: Sequence[Catalogue] = ()) -> 
     return problems
 
 
+def check_profile(settings: Settings, name: str, catalogues: Sequence[Catalogue]) -> list[Problem]:
+    """Return what is wrong with one BigQuery profile, by itself and beside each of the others."""
+    file = str(settings.root / FILE)
+    clouds = {key: item for key, item in settings.profiles.items() if isinstance(item, BigQueryProfile)}
+    problems = list(_check_one(file, name, clouds[name], catalogues))
+    for other in clouds:
+        if other != name:
+            problems += _check_pair(file, (name, other), clouds, catalogues)
+    return problems
+
+
 def layers_of(catalogue: Catalogue) -> set[str]:
     """Return the logical layers that a domain uses on BigQuery."""
     return {"raw", *OWN_LAYERS, *(source.layer for source in catalogue.sources)}

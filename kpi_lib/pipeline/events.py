@@ -13,6 +13,7 @@ from kpi_lib.errors import DataError, FrameError
 from kpi_lib.frames import FACT_KEYS, examples
 from kpi_lib.pipeline.dimensions import entity_above
 from kpi_lib.warehouse import Warehouse
+from kpi_lib.warehouse.rollup import loaded_days
 from kpi_lib.warehouse.tables import ENTITY_ABOVE, EVENTS
 
 
@@ -38,7 +39,7 @@ def read_events(
     if not catalogue.events:
         return None
     order = "ORDER BY date_key, kpi_id, entity_id, member_id"
-    found = warehouse.query(f"{events_sql(catalogue)}{order}", _days(loaded))
+    found = warehouse.query(f"{events_sql(catalogue)}{order}", loaded_days(loaded))
     _require_whole(catalogue, found[found.isna().any(axis=1)])
     return found
 
@@ -59,7 +60,7 @@ def check_events(warehouse: Warehouse, catalogue: Catalogue, loaded: tuple[dt.da
 SELECT * FROM ({events_sql(catalogue)}) AS seen
 WHERE {missing} OR kpi_id NOT IN ({distinct}) OR entity_id NOT IN (SELECT entity_id FROM kpi.dim_entity)
 """  # noqa: S608
-    found = warehouse.query(sql, _days(loaded))
+    found = warehouse.query(sql, loaded_days(loaded))
     _require_whole(catalogue, found[found.isna().any(axis=1)])
     if len(found):
         # Who the events are of is nothing for a message.
@@ -68,10 +69,6 @@ WHERE {missing} OR kpi_id NOT IN ({distinct}) OR entity_id NOT IN (SELECT entity
             where=catalogue.events,
             remedy=f"First: {examples(found.drop(columns='member_id'))}. Mend the model's SQL.",
         )
-
-
-def _days(loaded: tuple[dt.date, dt.date]) -> dict[str, object]:
-    return {"first_day": loaded[0], "last_day": loaded[1]}
 
 
 def _require_whole(catalogue: Catalogue, broken: pd.DataFrame) -> None:

@@ -25,9 +25,9 @@ from kpi_lib.pipeline import events
 from kpi_lib.warehouse import Warehouse
 from kpi_lib.warehouse.dashboard import dashboard_sql
 from kpi_lib.warehouse.fact_changes import SEEN, changes_sql
-from kpi_lib.warehouse.facts import check_mart, facts_sql
+from kpi_lib.warehouse.facts import NEEDED_EVENTS, NEEDED_FACTS, check_mart, facts_sql
 from kpi_lib.warehouse.ledger_tables import FACT_CHANGE
-from kpi_lib.warehouse.rollup import SERIES_DAY, load_spans, series_day_sql
+from kpi_lib.warehouse.rollup import SERIES_DAY, load_spans, loaded_days, series_day_sql
 from kpi_lib.warehouse.tables import DASHBOARD, EVENTS, FACTS
 
 Days = tuple[dt.date, dt.date]
@@ -121,7 +121,7 @@ class InWarehouse:
 
     @property
     def _params(self) -> dict[str, object]:
-        return {"first_day": self.loaded[0], "last_day": self.loaded[1]}
+        return loaded_days(self.loaded)
 
     def make_facts(self, grown: Sequence[pd.Timestamp]) -> dict[str, int]:
         """Write facts, events and changes from queries over the mart, the events and what is published."""
@@ -205,45 +205,9 @@ class InWarehouse:
         params = {**self._params, "from_day": starts.min(), "to_day": ends.max()}
         if pd.isna(params["from_day"]):
             params |= {"from_day": dates[0], "to_day": dates[0]}
-        facts = self.warehouse.query(_NEEDED_FACTS, params)
-        seen = self.warehouse.query(_NEEDED_EVENTS, params) if catalogue.events else None
+        facts = self.warehouse.query(NEEDED_FACTS, params)
+        seen = self.warehouse.query(NEEDED_EVENTS, params) if catalogue.events else None
         return facts, seen
-
-
-_KEYS = ", ".join(FACT_KEYS)
-_NEEDED_FACTS = f"""
-SELECT {_KEYS}, value, numerator, denominator
-FROM (
-  SELECT f.*,
-    ROW_NUMBER() OVER (
-      PARTITION BY f.kpi_id, f.entity_id
-      ORDER BY
-        CASE
-          WHEN f.date_key NOT BETWEEN @first_day AND @last_day THEN 1
-          WHEN k.kind = 'ratio' AND f.numerator IS NOT NULL AND f.denominator IS NOT NULL THEN 0
-          WHEN k.kind <> 'ratio' AND f.value IS NOT NULL THEN 0
-          ELSE 1
-        END,
-        f.date_key
-    ) AS place,
-    ROW_NUMBER() OVER (
-      PARTITION BY f.kpi_id, f.entity_id
-      ORDER BY
-        IF(
-          k.format = 'currency' AND f.date_key BETWEEN @first_day AND @last_day,
-          COALESCE(ABS(f.cents - ROUND(f.cents)), -1.0),
-          -1.0
-        ) DESC,
-        f.date_key
-    ) AS off_cents_place
-  FROM (SELECT *, COALESCE(numerator, value) * 100.0 AS cents FROM {FACTS}) AS f
-  JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
-) AS numbered
-WHERE date_key BETWEEN @from_day AND @to_day OR place = 1 OR off_cents_place = 1
-"""  # noqa: S608
-_NEEDED_EVENTS = f"""
-SELECT {_KEYS}, member_id FROM {EVENTS} WHERE date_key BETWEEN @from_day AND @to_day
-"""  # noqa: S608
 
 
 def write_dashboard(warehouse: Warehouse, frame: pd.DataFrame, *, whole: bool) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.catalogue import BigQueryProfile, Catalogue
-from kpi_lib.catalogue.profile_checks import check_profiles
+from kpi_lib.catalogue.profile_checks import check_profile
 from kpi_lib.errors import DefinitionError, UsageError
 from kpi_lib.operations.release import WAREHOUSE
 from kpi_lib.operations.run import Run, Step
@@ -44,27 +44,18 @@ class BigQueryStore:
 
     def __post_init__(self) -> None:
         """Refuse a profile that would write what another profile, another domain or a source holds."""
-        settings = self.workspace.settings
-        problems = [
-            str(item)
-            for item in check_profiles(settings, self.workspace.catalogues)
-            if item.severity == "error"
-            and (f"profiles.{self.name}" in item.key or f"'{self.name}'" in item.what)
-        ]
+        workspace = self.workspace
+        found = check_profile(workspace.settings, workspace.name, workspace.catalogues)
+        problems = [str(item) for item in found if item.severity == "error"]
         if problems:
             raise DefinitionError(
-                f"Profile '{self.name}' cannot be used:\n  " + "\n  ".join(problems), issues=problems
+                f"Profile '{workspace.name}' cannot be used:\n  " + "\n  ".join(problems), issues=problems
             )
-
-    @property
-    def name(self) -> str:
-        """What the profile is called."""
-        return self.workspace.name
 
     @cached_property
     def session(self) -> Session:
         """Questions outside of a run."""
-        return Session.open(self.profile, self.name)
+        return Session.open(self.profile, self.workspace.name)
 
     def fingerprint(self, catalogue: Catalogue) -> str:
         """Return a hash of what BigQuery says about the sources."""
@@ -94,11 +85,11 @@ class BigQueryStore:
 
     def published(self, catalogue: Catalogue) -> BigQueryWarehouse:
         """Open what is published, over a connection of its own."""
-        return open_published(self.profile, self.name, catalogue)
+        return open_published(self.profile, self.workspace.name, catalogue)
 
     def begin(self, run: Run, staged: Path) -> BigQueryBench:
         """Begin a run."""
-        session = Session.open(self.profile, self.name, run.run_id)
+        session = Session.open(self.profile, self.workspace.name, run.run_id)
         bench = BigQueryBench(self.workspace, self.profile, session, run, staged)
         before = run.on_step
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from kpi_lib.warehouse.facts import there
+
 #: What :func:`changes_sql` calls the events as they are now.
 SEEN = "seen"
 _FACTS = "date_key, kpi_id, entity_id, value, numerator, denominator"
@@ -90,11 +92,11 @@ def _late_events(is_grown: str) -> str:
 
 
 def _late_facts(is_grown: str) -> str:
-    there = "IF(k.kind = 'ratio', c.numerator IS NOT NULL AND c.denominator IS NOT NULL, c.value IS NOT NULL)"
+    is_there = there("c", "k")
     return f"""flagged AS (
   SELECT c.date_key, c.kpi_id, c.entity_id, k.kind,
-    LOGICAL_OR(c.is_new AND {there}) AS is_there,
-    LOGICAL_OR(NOT c.is_new AND {there}) AS was_there
+    LOGICAL_OR(c.is_new AND {is_there}) AS is_there,
+    LOGICAL_OR(NOT c.is_new AND {is_there}) AS was_there
   FROM differing_fact AS c
   LEFT JOIN kpi.dim_kpi AS k ON k.kpi_id = c.kpi_id
   GROUP BY c.date_key, c.kpi_id, c.entity_id, k.kind

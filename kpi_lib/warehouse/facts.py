@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kpi_lib.catalogue.models import Catalogue, Kpi
 from kpi_lib.errors import FrameError, did_you_mean
-from kpi_lib.frames import examples
+from kpi_lib.frames import FACT_KEYS, examples
 from kpi_lib.warehouse.protocol import Warehouse
-from kpi_lib.warehouse.tables import EVENTS
+from kpi_lib.warehouse.tables import EVENTS, FACTS
 
 #: The types of a measure in the mart.
 _NUMBERS = ("INT64", "FLOAT64", "NUMERIC")
@@ -32,6 +32,46 @@ _KINDS = {
     "infinite": "{n} rows hold infinity.",
     "far": "the dates span {n} days.",
 }
+
+
+def there(fact: str, kpi: str) -> str:
+    """Return the condition under which the measures of a fact are there, by the aliases of fact and KPI."""
+    sides = f"{fact}.numerator IS NOT NULL AND {fact}.denominator IS NOT NULL"
+    return f"IF({kpi}.kind = 'ratio', {sides}, {fact}.value IS NOT NULL)"
+
+
+_KEYS = ", ".join(FACT_KEYS)
+#: Facts from ``@from_day`` to ``@to_day``. Of each series also the first day on which it is there (history
+#: depends on it) and the one furthest from whole cents (how money is added up depends on it).
+NEEDED_FACTS = f"""
+SELECT {_KEYS}, value, numerator, denominator
+FROM (
+  SELECT f.*,
+    ROW_NUMBER() OVER (
+      PARTITION BY f.kpi_id, f.entity_id
+      ORDER BY
+        IF(f.date_key BETWEEN @first_day AND @last_day AND {there("f", "k")}, 0, 1),
+        f.date_key
+    ) AS place,
+    ROW_NUMBER() OVER (
+      PARTITION BY f.kpi_id, f.entity_id
+      ORDER BY
+        IF(
+          k.format = 'currency' AND f.date_key BETWEEN @first_day AND @last_day,
+          COALESCE(ABS(f.cents - ROUND(f.cents)), -1.0),
+          -1.0
+        ) DESC,
+        f.date_key
+    ) AS off_cents_place
+  FROM (SELECT *, COALESCE(numerator, value) * 100.0 AS cents FROM {FACTS}) AS f
+  JOIN kpi.dim_kpi AS k ON k.kpi_id = f.kpi_id
+) AS numbered
+WHERE date_key BETWEEN @from_day AND @to_day OR place = 1 OR off_cents_place = 1
+"""  # noqa: S608
+#: The events from ``@from_day`` to ``@to_day``.
+NEEDED_EVENTS = f"""
+SELECT {_KEYS}, member_id FROM {EVENTS} WHERE date_key BETWEEN @from_day AND @to_day
+"""  # noqa: S608
 
 
 def counted_kpis(catalogue: Catalogue, columns: Mapping[str, str]) -> list[Kpi]:

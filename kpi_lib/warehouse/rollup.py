@@ -30,6 +30,11 @@ _KEYS = "as_of_date, kpi_id, entity_id, window_name, comparison"
 Loaded = tuple[dt.date, dt.date]
 
 
+def loaded_days(loaded: Loaded) -> dict[str, object]:
+    """Return the values of :data:`PARAMETERS`."""
+    return dict(zip(PARAMETERS, loaded, strict=True))
+
+
 @cache
 def series_day_sql() -> str:
     """Return the SELECT of ``ops.series_day``: the days of every series with their running totals."""
@@ -95,7 +100,6 @@ def rollup_in_warehouse(warehouse: Warehouse, loaded: Loaded) -> pd.DataFrame:
     pandas.DataFrame
         The long form of :func:`kpi_lib.rollup`, sorted alike.
     """
-    params = {"first_day": loaded[0], "last_day": loaded[1]}
-    frame = warehouse.query(f"{rollup_from_facts_sql()}ORDER BY {_KEYS}", params)
+    frame = warehouse.query(f"{rollup_from_facts_sql()}ORDER BY {_KEYS}", loaded_days(loaded))
     # In the tables the column has another name, because WINDOW is a word of the language.
     return frame.rename(columns={"window_name": "window"})[list(ROLLUP_COLUMNS)]
